@@ -9,7 +9,7 @@
 //! The rooms, in order; a room imports only rooms above it:
 //!
 //! - [`model`]: words shared by all
-//! - `catalog`: operations and price lists as data
+//! - [`catalog`]: operations and price lists as data
 //! - `manifest`: text to checked jobs, every problem with its place
 //! - `plan`: jobs, prices, balance and what is already paid for, to a plan; pure
 //! - `ledger`: the durable record of holds, charges and states; the only truth after a crash
@@ -19,4 +19,5 @@
 //! - `sim`: the provider simulated
 //! - `cli`: flags, environment, terminal; the only room that prints
 
+pub mod catalog;
 pub mod model;

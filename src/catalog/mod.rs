@@ -1,0 +1,26 @@
+//! Operations and price lists, as data: what can be asked for, how it is asked for, and what it costs.
+//!
+//! The data stands in `operations.toml` and `prices/*.toml`, embedded in the binary and parsed once.
+
+mod costs;
+mod gives;
+mod laws;
+mod load;
+mod lookup;
+mod nearest;
+mod operation;
+mod param;
+mod price;
+mod price_file;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+pub use costs::{BEYOND_GUIDE, CostRow, cost_rows, render_costs};
+pub use gives::{ReferenceError, ResultField};
+pub use nearest::nearest;
+pub use operation::{
+    Availability, Catalog, CatalogError, Choice, ChoiceOption, GuideRow, Kind, Method, Operation,
+    OperationId, Param, ParamType, PollShape, ResultKind,
+};
+pub use price::{Basis, Condition, PriceEntry, PriceList, PriceLists, Priced};
