@@ -10,7 +10,7 @@
 //!
 //! - [`model`]: words shared by all
 //! - [`catalog`]: operations and price lists as data
-//! - `manifest`: text to checked jobs, every problem with its place
+//! - [`manifest`]: text to checked jobs, every problem with its place
 //! - `plan`: jobs, prices, balance and what is already paid for, to a plan; pure
 //! - `ledger`: the durable record of holds, charges and states; the only truth after a crash
 //! - `api`: the provider's HTTP interface, and whether a request may be sent again
@@ -20,4 +20,5 @@
 //! - `cli`: flags, environment, terminal; the only room that prints
 
 pub mod catalog;
+pub mod manifest;
 pub mod model;

@@ -1,0 +1,76 @@
+//! The compiled jobs of a manifest, and each job as it comes out of the expansion.
+
+use serde_json::Value;
+
+use crate::catalog::OperationId;
+use crate::model::{Fingerprint, JobId, Ordinal};
+
+use super::entry::Entry;
+use super::source::Source;
+
+/// All entries of a manifest, compiled.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) source: Source,
+    pub(super) entries: Vec<Entry>,
+    /// What others see of the entries, in the manifest's order.
+    pub(super) infos: Vec<EntryInfo>,
+    /// The order they are expanded in.
+    pub(super) order: Vec<usize>,
+    /// Which entries' results others refer to.
+    pub(super) referred: Vec<bool>,
+}
+
+/// A `[[job]]` entry, as far as the jobs made of it need it.
+#[derive(Clone, Debug)]
+pub struct EntryInfo {
+    /// Its id.
+    pub id: String,
+    /// Its line in the manifest, from 1.
+    pub line: u32,
+    /// Its priority.
+    pub priority: i32,
+}
+
+/// One job of the expansion; borrowed buffers that are used again for the next.
+pub struct Draft<'a> {
+    /// Its place.
+    pub ordinal: Ordinal,
+    /// The entry's place in the manifest.
+    pub entry_index: u32,
+    /// The entry.
+    pub entry: &'a EntryInfo,
+    /// The row or clip of `for_each` it is made of, from 1; 0 when the entry has none.
+    pub row: u32,
+    /// The take, from 1; 0 when the entry asks for one only.
+    pub take: u32,
+    /// The operation, after any choice.
+    pub operation: OperationId,
+    /// Why that operation, when the manifest named a choice.
+    pub chosen_because: Option<&'a str>,
+    /// What it is, apart from its name.
+    pub fingerprint: Fingerprint,
+    /// Its inputs in canonical form (`model::Input`).
+    pub inputs: &'a str,
+    /// The jobs that must succeed first, each once.
+    pub needs: &'a [Ordinal],
+    /// Where its files go.
+    pub save: Option<&'a str>,
+    /// Finds an input's value, catalog defaults included; a reference to a job counts as `null`.
+    pub input: &'a dyn Fn(&str) -> Option<&'a Value>,
+}
+
+impl Draft<'_> {
+    /// Returns the job's name: `song`, `song#2`, `cue[17]`, `cue[17]#2`.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        let mut name = self.entry.id.clone();
+        if self.row > 0 {
+            name.push_str(&format!("[{}]", self.row));
+        }
+        if self.take > 0 {
+            name.push_str(&format!("#{}", self.take));
+        }
+        JobId::new(name)
+    }
+}

@@ -1,0 +1,236 @@
+//! From the tree to a checked manifest: settings, variables, defaults, then every entry.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::catalog::Catalog;
+
+use super::batch::{Batch, EntryInfo};
+use super::diagnostic::{Problem, ProblemKind, Problems};
+use super::entries::{BatchReader, order, referred};
+use super::entry::Defaults;
+use super::expand;
+use super::schema::{MANIFEST, Shape};
+use super::section::Section;
+use super::settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
+use super::source::{Format, Source};
+use super::tree::Tree;
+
+impl Manifest {
+    /// Reads a manifest; its extension tells the format, and its folder is where row files are looked for.
+    ///
+    /// # Errors
+    /// All problems found, except those of rows in files, which [`Manifest::check_rows`] finds.
+    pub fn read(path: &Path, catalog: &Catalog) -> Result<Self, Problems> {
+        let label = path.display().to_string();
+        let Some(format) = Format::of(path) else {
+            let message = format!("`{label}` is neither `.toml` nor `.yaml`");
+            return Err(Problem::new(ProblemKind::File, message).into());
+        };
+        let source = Source::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::from_source(source, format, folder, catalog)
+    }
+
+    /// Reads a manifest from standard input or the like, under the name `label`.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub fn read_from(
+        input: impl std::io::Read,
+        format: Format,
+        label: &str,
+        folder: &Path,
+        catalog: &Catalog,
+    ) -> Result<Self, Problems> {
+        Self::from_source(Source::take(label, input)?, format, folder, catalog)
+    }
+
+    /// Reads a manifest's text; `label` is its name in messages.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub fn parse(
+        text: &str,
+        format: Format,
+        label: &str,
+        folder: &Path,
+        catalog: &Catalog,
+    ) -> Result<Self, Problems> {
+        Self::from_source(Source::new(label, text), format, folder, catalog)
+    }
+
+    /// Hands every job to `sink`, upstream first, until it breaks off.
+    ///
+    /// Places count up from 0. Once a problem is found the sink is not called any more.
+    ///
+    /// # Errors
+    /// All problems of the rows.
+    pub fn expand(&self, catalog: &Catalog, sink: &mut expand::Sink<'_>) -> Result<(), Problems> {
+        expand::expand(&self.batch, catalog, true, sink)
+    }
+
+    /// Looks at every row of every file, and makes nothing of them.
+    ///
+    /// # Errors
+    /// All problems of the rows.
+    pub fn check_rows(&self, catalog: &Catalog) -> Result<(), Problems> {
+        self.expand(catalog, &mut |_| std::ops::ControlFlow::Continue(()))
+    }
+
+    /// Returns the entries, in the manifest's order.
+    #[must_use]
+    pub fn entries(&self) -> &[EntryInfo] {
+        &self.batch.infos
+    }
+
+    fn from_source(
+        source: Source,
+        format: Format,
+        folder: &Path,
+        catalog: &Catalog,
+    ) -> Result<Self, Problems> {
+        let root = source.parse(format)?;
+        if !matches!(root.tree, Tree::Table(_)) {
+            let label = &source.label;
+            let message = match root.tree {
+                Tree::Null => format!("`{label}` is empty"),
+                _ => format!("`{label}` is {}, not a table of keys", root.kind()),
+            };
+            return Err(Problem::new(ProblemKind::Syntax, message).into());
+        }
+        let mut problems = Problems::default();
+        let top = Section::read(&source, &root, MANIFEST, "", &mut problems);
+        let mut manifest = settings(&source, &top, folder, &mut problems);
+        let mut reader = BatchReader {
+            source: &source,
+            catalog,
+            folder,
+            vars: top.node("vars"),
+            defaults: Defaults {
+                tables: BTreeMap::new(),
+            },
+            problems: &mut problems,
+        };
+        reader.check_vars();
+        reader.read_defaults(top.node("defaults"));
+        let (entries, needs) = reader.entries(top.node("job"));
+        let order = order(&source, &entries, &needs, &mut problems);
+        let referred = referred(&entries);
+        problems.or(())?;
+        manifest.batch = Batch {
+            infos: entries.iter().map(|entry| entry.info.clone()).collect(),
+            source,
+            entries,
+            order,
+            referred,
+        };
+        // Rows in the manifest itself, and indexes into results, are known well enough to be looked at now.
+        let mut ignore = |_: &super::Draft<'_>| std::ops::ControlFlow::Continue(());
+        expand::expand(&manifest.batch, catalog, false, &mut ignore)?;
+        Ok(manifest)
+    }
+}
+
+fn settings(
+    source: &Source,
+    top: &Section<'_>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Manifest {
+    let stem = Path::new(&*source.label)
+        .file_stem()
+        .map(|stem| stem.to_string_lossy());
+    let name = top.text("name").map(str::to_owned);
+    let digest = Sha256::digest(source.text.as_bytes());
+    Manifest {
+        name: name.unwrap_or_else(|| stem.map_or_else(|| "-".to_owned(), Into::into)),
+        path: source.label.to_string(),
+        folder: folder.to_owned(),
+        digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        provider: provider(source, top, problems),
+        limits: limits(source, top, problems),
+        budget: budget(source, top, problems),
+        prices: top.text("prices").map(str::to_owned),
+        batch: Batch {
+            source: source.clone(),
+            entries: Vec::new(),
+            infos: Vec::new(),
+            order: Vec::new(),
+            referred: Vec::new(),
+        },
+    }
+}
+
+/// Reads a table that the schema describes.
+fn section<'a>(
+    source: &Source,
+    parent: &Section<'a>,
+    of: &'static [super::schema::Key],
+    name: &str,
+    problems: &mut Problems,
+) -> Option<Section<'a>> {
+    let node = parent.node(name)?;
+    let key = of.iter().find(|key| key.name == name)?;
+    let Shape::Section(keys) = key.shape else {
+        return None;
+    };
+    Some(Section::read(
+        source,
+        node,
+        keys,
+        &format!(" in `{name}`"),
+        problems,
+    ))
+}
+
+fn provider(source: &Source, top: &Section<'_>, problems: &mut Problems) -> ProviderSettings {
+    let Some(provider) = section(source, top, MANIFEST, "provider", problems) else {
+        return ProviderSettings::default();
+    };
+    let text = |key| provider.text(key).map(str::to_owned);
+    let simulator = section(
+        source,
+        &provider,
+        super::schema::PROVIDER,
+        "simulator",
+        problems,
+    );
+    ProviderSettings {
+        name: text("name"),
+        base_url: text("base_url"),
+        key_env: text("key_env"),
+        simulator: simulator
+            .map(|section| section.to_map())
+            .unwrap_or_default(),
+    }
+}
+
+fn limits(source: &Source, top: &Section<'_>, problems: &mut Problems) -> LimitSettings {
+    match section(source, top, MANIFEST, "limits", problems) {
+        None => LimitSettings::default(),
+        Some(limits) => LimitSettings {
+            rate: limits.rate("rate"),
+            concurrency: limits.whole("concurrency"),
+            poll: limits.duration("poll"),
+            timeout: limits.duration("timeout"),
+        },
+    }
+}
+
+fn budget(source: &Source, top: &Section<'_>, problems: &mut Problems) -> BudgetSettings {
+    match section(source, top, MANIFEST, "budget", problems) {
+        None => BudgetSettings::default(),
+        Some(budget) => BudgetSettings {
+            run: budget.credits("run"),
+            period: budget.credits("period"),
+            keep: budget.credits("keep"),
+            when_short: match budget.text("when_short") {
+                Some("fit") => WhenShort::Fit,
+                _ => WhenShort::Refuse,
+            },
+        },
+    }
+}
