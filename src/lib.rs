@@ -11,7 +11,7 @@
 //! - [`model`]: words shared by all
 //! - [`catalog`]: operations and price lists as data
 //! - [`manifest`]: text to checked jobs, every problem with its place
-//! - `plan`: jobs, prices, balance and what is already paid for, to a plan; pure
+//! - [`plan`]: jobs, prices, balance and what is already paid for, to a plan; pure
 //! - `ledger`: the durable record of holds, charges and states; the only truth after a crash
 //! - `api`: the provider's HTTP interface, and whether a request may be sent again
 //! - `exec`: carries out a run: dispatcher, workers, limiter, recovery
@@ -22,3 +22,4 @@
 pub mod catalog;
 pub mod manifest;
 pub mod model;
+pub mod plan;

@@ -1,0 +1,175 @@
+//! What a plan's reader should know besides its price: prices that may be wrong, and ways to spend less.
+
+use std::fmt;
+
+use crate::model::Credits;
+
+/// A reason to look twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// Prices that no page of the provider states.
+    InferredPrice {
+        /// The operation's name.
+        operation: String,
+        /// Jobs that are bought at such a price.
+        jobs: u64,
+        /// What they cost together.
+        credits: Credits,
+    },
+    /// Built-in lists price the jobs differently: only one can be what the account is charged.
+    ListsDiffer {
+        /// The list in use.
+        used: String,
+        /// The lists that differ.
+        others: Vec<String>,
+    },
+}
+
+/// A way to spend less, or a saving already made, with its figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Identical jobs are bought once.
+    Twins {
+        /// Jobs that share an earlier job's result.
+        jobs: u64,
+        /// What they would have cost.
+        saved: Credits,
+    },
+    /// Full stems of which later jobs use at most two tracks.
+    BasicStems {
+        /// The operation asked for.
+        full: String,
+        /// The cheaper one.
+        basic: String,
+        /// How many jobs.
+        jobs: u64,
+        /// What the cheaper one would save.
+        saving: Credits,
+    },
+    /// Another built-in list asks other prices for these jobs.
+    OtherList(ListComparison),
+}
+
+/// The jobs to be bought, by the prices of another list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListComparison {
+    /// The list in use.
+    pub used: String,
+    /// The other list.
+    pub other: String,
+    /// When its prices held, `YYYY-MM`.
+    pub dated: String,
+    /// What the jobs that have a price in both cost by the list in use.
+    pub here: Credits,
+    /// What they cost by the other.
+    pub there: Credits,
+    /// Jobs without a price in the other.
+    pub unpriced: u64,
+    /// The operations that differ, the largest difference first.
+    pub operations: Vec<OperationDifference>,
+}
+
+/// One operation's jobs by two lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationDifference {
+    /// The operation's name.
+    pub operation: String,
+    /// Jobs with a price in both.
+    pub jobs: u64,
+    /// What they cost by the list in use.
+    pub here: Credits,
+    /// What they cost by the other.
+    pub there: Credits,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InferredPrice {
+                operation,
+                jobs,
+                credits,
+            } => write!(
+                f,
+                "the price of `{operation}` is inferred, no page states it: {}, {credits} credits",
+                count(*jobs)
+            ),
+            Self::ListsDiffer { used, others } => {
+                let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();
+                write!(
+                    f,
+                    "`{used}` prices these jobs unlike {}: `--prices` chooses the list your account is charged by",
+                    others.join(" and ")
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Twins { jobs, saved } => write!(
+                f,
+                "identical jobs are bought once: {} at no cost, {saved} credits saved",
+                count(*jobs)
+            ),
+            Self::BasicStems {
+                full,
+                basic,
+                jobs,
+                saving,
+            } => write!(
+                f,
+                "of `{full}` ({}) later jobs use at most 2 tracks: `{basic}` costs {saving} credits less, \
+                 if vocals and instrumental are the tracks you need",
+                count(*jobs)
+            ),
+            Self::OtherList(comparison) => comparison.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ListComparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Operations named in one line; the rest is in the JSON form.
+        const NAMED: usize = 4;
+        let (more, less) = (
+            self.here.short_of(self.there),
+            self.there.short_of(self.here),
+        );
+        write!(
+            f,
+            "by `{}` ({}) these jobs cost {}",
+            self.other, self.dated, self.there
+        )?;
+        match (more.is_zero(), less.is_zero()) {
+            (true, true) => write!(f, ", as by `{}`:", self.used)?,
+            (false, _) => write!(f, ", {more} more than by `{}`:", self.used)?,
+            (true, false) => write!(f, ", {less} less than by `{}`:", self.used)?,
+        }
+        for (at, operation) in self.operations.iter().take(NAMED).enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(
+                f,
+                "{comma} `{}` {} → {} ({})",
+                operation.operation,
+                operation.here,
+                operation.there,
+                count(operation.jobs)
+            )?;
+        }
+        if self.operations.len() > NAMED {
+            write!(f, ", and {} more", self.operations.len() - NAMED)?;
+        }
+        if self.unpriced > 0 {
+            write!(f, "; without a price there: {}", count(self.unpriced))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a count of jobs: `1 job`, `2 jobs`.
+fn count(jobs: u64) -> String {
+    format!("{jobs} {}", if jobs == 1 { "job" } else { "jobs" })
+}

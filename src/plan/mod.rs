@@ -1,0 +1,35 @@
+//! Jobs, prices, balance and what is already paid for, to a plan: a value that can be shown, then carried out.
+//!
+//! Pure: no I/O, no clock, no printing. What happened before comes in as `model` words, so this room knows
+//! no ledger and no provider.
+
+mod advice;
+mod budget;
+mod build;
+mod compare;
+mod enroll;
+mod entries;
+mod job;
+mod join;
+mod paid;
+mod planned;
+mod pricing;
+mod refusal;
+mod stems;
+mod sums;
+mod workload;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use advice::{Advice, ListComparison, OperationDifference, Warning};
+pub use budget::{Limit, LimitRoom, Pace, PeriodStanding, Standing, Verdict};
+pub use build::{Builder, PlanError, PlanOptions, Sources};
+pub use enroll::{EnrollError, Enrollee, Enroller};
+pub use job::{Disposition, JobView};
+pub use join::build;
+pub use planned::{Chosen, Counts, ListHeader, Plan, PlanHeader, PlannedEntry, Subtotal};
+pub use refusal::{Refusal, RefusalCause};
+pub use workload::Workload;
