@@ -1,0 +1,396 @@
+//! All runs, and what is asked of them: the rules in their plainest form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::ledger::command::{
+    Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, NewRun, Reused,
+};
+use crate::ledger::entry::{Booking, has_ended};
+use crate::ledger::handle::BalanceMark;
+use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, shortage};
+use crate::ledger::store::{Command, Owner, Reply, Request, slot};
+use crate::model::{
+    AccountId, Balance, Credits, Input, JobState, Ordinal, Reuse, RunId, RunRecord, RunState,
+    RunTotals,
+};
+
+use super::run::{Job, Run, held_job, not_found, sums, upstream};
+
+#[derive(Clone, Default)]
+pub(super) struct Books {
+    /// In the order they were made.
+    pub(super) runs: Vec<Run>,
+    pub(super) readings: BTreeMap<AccountId, Reading>,
+    pub(super) bookings: Vec<(AccountId, Booking)>,
+}
+
+impl Books {
+    pub(super) fn place(&self, run: &RunId) -> Result<usize, LedgerError> {
+        self.runs
+            .iter()
+            .position(|known| known.record.id == *run)
+            .ok_or_else(|| not_found(format!("run `{run}`")))
+    }
+
+    pub(super) fn find(&self, run: &RunId) -> Result<&Run, LedgerError> {
+        self.place(run).map(|place| &self.runs[place])
+    }
+
+    pub(super) fn find_mut(&mut self, run: &RunId) -> Result<&mut Run, LedgerError> {
+        self.place(run).map(|place| &mut self.runs[place])
+    }
+
+    pub(super) fn apply(&mut self, request: Request) -> Result<Reply, LedgerError> {
+        let Request {
+            run,
+            owner,
+            command,
+        } = request;
+        match command {
+            Command::Enroll { run, now } => self.enroll(*run, owner, now)?,
+            Command::AddJobs { jobs } => self.add_jobs(&run, owner, jobs)?,
+            Command::BreakLease { now } => self.find_mut(&run)?.break_lease(now),
+            Command::Start { now } => self.start(&run, owner, now)?,
+            Command::RenewLease { now } => {
+                let run = self.find_mut(&run)?;
+                if !run.is_owned_by(owner) {
+                    return Err(LedgerError::Leased(run.record.id.clone()));
+                }
+                run.take_lease(owner, now);
+            }
+            Command::SetOpening { opening } => {
+                self.find_mut(&run)?.record.opening.get_or_insert(opening);
+            }
+            Command::SetLimits { limits } => {
+                self.find_mut(&run)?.record.settings.limits = limits;
+            }
+            Command::Finish {
+                ending,
+                closing,
+                now,
+            } => self.finish(&run, owner, ending, closing, now)?,
+            Command::Discard { now } => {
+                let place = self.place(&run)?;
+                let known = &self.runs[place];
+                if known.record.state != RunState::Enrolling
+                    || known.is_leased_to_another(owner, now)
+                {
+                    return Err(LedgerError::Leased(run));
+                }
+                self.runs.remove(place);
+            }
+            Command::ObserveBalance {
+                account,
+                mark,
+                balance,
+                ..
+            } => self.observe(account, mark, balance)?,
+            Command::Hold { want, now } => {
+                return self.hold(&run, owner, want, now).map(Reply::Held);
+            }
+            Command::Record { job, events, now } => {
+                return self
+                    .record(&run, owner, job, &events, now)
+                    .map(Reply::State);
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn enroll(
+        &mut self,
+        run: NewRun,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        if self.find(&run.id).is_ok() {
+            return Err(not_found(format!("place for a second run `{}`", run.id)));
+        }
+        let mut made = Run {
+            record: RunRecord {
+                id: run.id,
+                manifest: run.manifest,
+                manifest_path: run.manifest_path,
+                manifest_digest: run.manifest_digest,
+                account: run.account,
+                price_list: run.price_list,
+                settings: run.settings,
+                state: RunState::Enrolling,
+                ending: None,
+                created_at: now,
+                finished_at: None,
+                opening: None,
+                closing: None,
+                totals: RunTotals::default(),
+            },
+            lease: None,
+            jobs: BTreeMap::new(),
+        };
+        made.take_lease(owner, now);
+        self.runs.push(made);
+        Ok(())
+    }
+
+    pub(super) fn add_jobs(
+        &mut self,
+        run: &RunId,
+        owner: Owner,
+        jobs: Vec<Enrolment>,
+    ) -> Result<(), LedgerError> {
+        let place = self.place(run)?;
+        // On a copy: of a list with one bad job none is added.
+        let mut changed = self.runs[place].clone();
+        if changed.record.state != RunState::Enrolling || !changed.is_owned_by(owner) {
+            return Err(LedgerError::Leased(run.clone()));
+        }
+        for enrolment in jobs {
+            if let Some(reuse @ Reuse::Run { run, job, .. }) = &enrolment.job.reuse
+                && self.source(run, reuse).is_none()
+            {
+                return Err(not_found(format!(
+                    "result of job `{job}` of run `{run}`, which `{}` is to reuse; plan again",
+                    enrolment.job.id
+                )));
+            }
+            changed.add(enrolment)?;
+        }
+        self.runs[place] = changed;
+        Ok(())
+    }
+
+    pub(super) fn start(
+        &mut self,
+        run: &RunId,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let run = self.find_mut(run)?;
+        let id = run.record.id.clone();
+        let is_ours = run.is_owned_by(owner);
+        if run.is_leased_to_another(owner, now) {
+            return Err(LedgerError::Leased(id));
+        }
+        if run.record.state == RunState::Enrolling && !is_ours {
+            return Err(not_found(format!(
+                "run `{id}` in full: its enrolment was cut short; run it anew"
+            )));
+        }
+        if !(run.record.state == RunState::Running && is_ours) {
+            run.give_back(now)?;
+        }
+        run.take_lease(owner, now);
+        let record = &mut run.record;
+        record.state = RunState::Running;
+        (record.ending, record.finished_at, record.closing) = (None, None, None);
+        Ok(())
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        run: &RunId,
+        owner: Owner,
+        ending: String,
+        closing: Option<Credits>,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let run = self.find_mut(run)?;
+        run.fence(owner)?;
+        run.give_back(now)?;
+        let is_done = run.jobs.values().all(|job| has_ended(job.entry.state));
+        run.lease = None;
+        let record = &mut run.record;
+        record.state = if is_done {
+            RunState::Finished
+        } else {
+            RunState::Stopped
+        };
+        (record.ending, record.closing) = (Some(ending), closing);
+        record.finished_at = Some(now);
+        Ok(())
+    }
+
+    pub(super) fn observe(
+        &mut self,
+        account: AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+    ) -> Result<(), LedgerError> {
+        let reading = Reading {
+            balance: balance.available().map_err(sums)?,
+            mark: mark.0,
+        };
+        let known = self.readings.entry(account).or_insert(reading);
+        if known.mark <= reading.mark {
+            *known = reading;
+        }
+        Ok(())
+    }
+
+    pub(super) fn settled_since(
+        &self,
+        account: &AccountId,
+        since: Option<Timestamp>,
+    ) -> Result<(Credits, Credits), LedgerError> {
+        let mut settled = (Credits::ZERO, Credits::ZERO);
+        for (_, booking) in self.bookings.iter().filter(|(whose, booking)| {
+            let at = booking.submitted_at.map(slot);
+            whose == account && since.is_none_or(|since| at >= Some(slot(since)))
+        }) {
+            settled.0 = settled.0.plus(booking.charged).map_err(sums)?;
+            settled.1 = settled.1.plus(booking.refunded).map_err(sums)?;
+        }
+        Ok(settled)
+    }
+
+    pub(super) fn held_by(&self, account: &AccountId) -> Result<Credits, LedgerError> {
+        self.runs
+            .iter()
+            .filter(|run| run.record.account == *account)
+            .try_fold(Credits::ZERO, |sum, run| {
+                sum.plus(run.held()?).map_err(sums)
+            })
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        run: &RunId,
+        owner: Owner,
+        want: usize,
+        now: Timestamp,
+    ) -> Result<HoldAnswer, LedgerError> {
+        let place = self.place(run)?;
+        self.runs[place].fence(owner)?;
+        let mut room = self.room(&self.runs[place])?;
+        let candidates = self.runs[place].ready().map(|job| Candidate {
+            priority: job.job.priority,
+            ordinal: job.job.ordinal,
+            cost: job.entry.cost,
+        });
+        let mut answer = HoldAnswer::default();
+        for chosen in choose(candidates.collect(), want, &mut room) {
+            if let Some(job) = self.runs[place].jobs.get_mut(&chosen.ordinal) {
+                let held = job.entry.hold();
+                held.map_err(|error| error.of(job.job.id.as_str()))?;
+            }
+            let run = &self.runs[place];
+            answer
+                .jobs
+                .push(self.hand_out(run, run.need(chosen.ordinal)?)?);
+        }
+        self.runs[place].keep_lease(owner, now);
+        let run = &self.runs[place];
+        if answer.jobs.len() < want {
+            answer.shortage = shortage(&room, run.ready().map(|job| job.entry.cost).min());
+        }
+        let waits = |job: &&Job| job.entry.state.is_startable() && !job.entry.claimed;
+        let waiting = run.jobs.values().filter(waits).count();
+        answer.waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
+        Ok(answer)
+    }
+
+    pub(super) fn room(&self, run: &Run) -> Result<Room, LedgerError> {
+        let account = &run.record.account;
+        let limits = &run.record.settings.limits;
+        let totals = run.totals()?;
+        let period = self.settled_since(account, limits.period_start)?;
+        let net = |charged: Credits, refunded| charged.minus(refunded).map_err(sums);
+        let figures = Figures {
+            run_used: net(
+                totals.charged.plus(totals.held).map_err(sums)?,
+                totals.refunded,
+            )?,
+            period_settled: net(period.0, period.1)?,
+            account_held: self.held_by(account)?,
+            account_charged: self.settled_since(account, None)?.0,
+            reading: self.readings.get(account).copied(),
+        };
+        Room::new(limits, &figures).map_err(sums)
+    }
+
+    pub(super) fn source(&self, own: &RunId, reuse: &Reuse) -> Option<Reused> {
+        let (run, ordinal) = match reuse {
+            Reuse::Run { run, ordinal, .. } => (run, ordinal),
+            Reuse::Twin { ordinal, .. } => (own, ordinal),
+        };
+        let run = self.find(run).ok()?;
+        let job = run.jobs.get(ordinal)?;
+        let result = job.result.clone()?;
+        let (files, out) = (job.files.clone(), run.record.settings.out.clone());
+        job.entry
+            .state
+            .has_result()
+            .then_some(Reused { result, files, out })
+    }
+
+    pub(super) fn hand_out(&self, run: &Run, job: &Job) -> Result<HeldJob, LedgerError> {
+        let mut held = held_job(job);
+        if let Some(reuse) = &job.job.reuse {
+            let found = self.source(&run.record.id, reuse);
+            held.reused = Some(found.ok_or_else(|| {
+                LedgerError::Corrupt(format!("job `{}` reuses no result", job.job.id))
+            })?);
+        }
+        let inputs = Input::from_canonical(&job.job.inputs)
+            .map_err(|error| LedgerError::Corrupt(format!("job `{}`: {error}", job.job.id)))?;
+        let mut wanted = BTreeSet::new();
+        inputs.for_each_ref(&mut |reference| {
+            wanted.insert(reference.job);
+        });
+        held.upstream = upstream(run, job, wanted);
+        Ok(held)
+    }
+
+    pub(super) fn record(
+        &mut self,
+        run: &RunId,
+        owner: Owner,
+        job: Ordinal,
+        events: &[JobEvent],
+        now: Timestamp,
+    ) -> Result<JobState, LedgerError> {
+        let run = self.find_mut(run)?;
+        let needs_lease = events.iter().any(JobEvent::needs_lease);
+        if needs_lease || run.record.state == RunState::Enrolling {
+            run.fence(owner)?;
+        }
+        let known = run.need(job)?;
+        let before = known.entry.state;
+        let mut after = known.entry.clone();
+        let booking = after
+            .apply(events, now)
+            .map_err(|error| error.of(known.job.id.as_str()))?;
+        let is_restarted = before.ended_badly() && !after.state.ended_badly();
+        if is_restarted && before == JobState::Skipped && run.needs_bad_job(known) {
+            return Err(LedgerError::IllegalStep {
+                job: known.job.id.to_string(),
+                state: before,
+                event: JobEvent::Restart.participle(),
+            });
+        }
+        if needs_lease {
+            run.keep_lease(owner, now);
+        }
+        let state = after.state;
+        if let Some(known) = run.jobs.get_mut(&job) {
+            known.entry = after;
+            known.keep(events);
+        }
+        if !before.ended_badly() && state.ended_badly() {
+            run.skip_dependents(job, now)?;
+        }
+        if is_restarted {
+            run.revive_dependents(job)?;
+            let is_done = run.jobs.values().all(|job| has_ended(job.entry.state));
+            if run.record.state == RunState::Finished && !is_done {
+                run.record.state = RunState::Stopped;
+            }
+        }
+        if booking.submitted_at.is_some() {
+            let account = run.record.account.clone();
+            self.bookings.push((account, booking));
+        }
+        Ok(state)
+    }
+}

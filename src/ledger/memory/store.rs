@@ -1,0 +1,144 @@
+//! The store: the books behind a mutex.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::ledger::command::{Due, LedgerError};
+use crate::ledger::handle::BalanceMark;
+use crate::ledger::paid::{PaidIndex, Purchase, paid_state};
+use crate::ledger::store::{Read, Reply, Request, RunFilter, Write};
+use crate::model::{
+    AccountId, Credits, JobRecord, JobState, PaidJobs, PaidState, RunId, RunRecord, RunState,
+};
+
+use super::books::Books;
+use super::run::{Run, held_job, job_record, sums};
+
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    books: Arc<Mutex<Books>>,
+}
+
+impl Write for MemoryStore {
+    fn commit(&mut self, group: Vec<Request>) -> Vec<Result<Reply, LedgerError>> {
+        let mut books = self.lock();
+        group
+            .into_iter()
+            .map(|request| books.apply(request))
+            .collect()
+    }
+}
+
+impl MemoryStore {
+    fn lock(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read for MemoryStore {
+    fn run(&self, run: &RunId) -> Result<RunRecord, LedgerError> {
+        self.lock().find(run)?.show()
+    }
+
+    fn runs(&self, filter: &RunFilter, limit: usize) -> Result<Vec<RunRecord>, LedgerError> {
+        let fits = |run: &&Run| match filter {
+            RunFilter::All => true,
+            RunFilter::Manifest(name) => {
+                let record = &run.record;
+                (record.manifest_path == *name || record.manifest == *name)
+                    && record.state != RunState::Enrolling
+            }
+            RunFilter::Prefix(prefix) => run.record.id.as_str().starts_with(prefix.as_str()),
+        };
+        let books = self.lock();
+        let found = books.runs.iter().rev().filter(fits).take(limit);
+        found.map(Run::show).collect()
+    }
+
+    fn for_each_job(
+        &self,
+        run: &RunId,
+        visit: &mut dyn FnMut(JobRecord),
+    ) -> Result<(), LedgerError> {
+        // On a copy: the visitor may use the ledger.
+        let known = self.lock().find(run)?.clone();
+        for job in known.jobs.values() {
+            visit(job_record(run, job)?);
+        }
+        Ok(())
+    }
+
+    fn due(&self, run: &RunId) -> Result<Vec<Due>, LedgerError> {
+        use JobState as S;
+        let books = self.lock();
+        let jobs = books.find(run)?.jobs.values();
+        let is_due = |state| matches!(state, S::Held | S::Sent | S::Accepted | S::Succeeded);
+        Ok(jobs
+            .filter(|job| is_due(job.entry.state))
+            .map(|job| Due {
+                job: held_job(job),
+                state: job.entry.state,
+                task: job.entry.task_id.clone(),
+                result: job.result.clone(),
+            })
+            .collect())
+    }
+
+    fn paid(&self, account: &AccountId) -> Result<Box<dyn PaidJobs>, LedgerError> {
+        let books = self.lock();
+        let mut runs = Vec::new();
+        let mut purchases = Vec::new();
+        for run in &books.runs {
+            if run.record.account != *account || run.record.state == RunState::Enrolling {
+                continue;
+            }
+            let place = u32::try_from(runs.len())
+                .map_err(|_| LedgerError::Corrupt("too many runs".to_owned()))?;
+            runs.push(run.record.id.clone());
+            for job in run.jobs.values().filter(|job| job.entry.attempts > 0) {
+                if let Some(state) = paid_state(job.entry.state) {
+                    purchases.push(Purchase {
+                        fingerprint: job.job.fingerprint,
+                        run: place,
+                        ordinal: job.job.ordinal,
+                        is_usable: state == PaidState::Usable,
+                    });
+                }
+            }
+        }
+        let store = self.clone();
+        let find_name = Box::new(move |run: &RunId, job| {
+            let books = store.lock();
+            Some(books.find(run).ok()?.need(job).ok()?.job.id.clone())
+        });
+        Ok(Box::new(PaidIndex::new(purchases, runs, find_name)))
+    }
+
+    fn mark_balance(&self, account: &AccountId) -> Result<BalanceMark, LedgerError> {
+        let settled = self.lock().settled_since(account, None)?;
+        Ok(BalanceMark(settled.0))
+    }
+
+    fn used_since(
+        &self,
+        account: &AccountId,
+        since: Option<Timestamp>,
+    ) -> Result<Credits, LedgerError> {
+        let books = self.lock();
+        let (charged, refunded) = books.settled_since(account, since)?;
+        let settled = charged.minus(refunded).map_err(sums)?;
+        settled.plus(books.held_by(account)?).map_err(sums)
+    }
+
+    fn verify(&self) -> Result<(), LedgerError> {
+        for run in &self.lock().runs {
+            for job in run.jobs.values() {
+                let checked = job.entry.check();
+                checked
+                    .map_err(|what| LedgerError::Corrupt(format!("job `{}` {what}", job.job.id)))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+-- Format 1. Times are microseconds since 1970 (UTC), amounts are credits; both whole numbers.
+-- `jobs` is what changes at every step and is kept narrow; `job_texts` is what is read once per start and once per end.
+
+CREATE TABLE accounts (
+    key           INTEGER PRIMARY KEY,
+    id            TEXT    NOT NULL UNIQUE,
+    charged       INTEGER NOT NULL DEFAULT 0 CHECK (charged >= 0),   -- all charges, ever: only grows
+    refunded      INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND charged),
+    balance       INTEGER,                                           -- the latest reading …
+    balance_mark  INTEGER,                                           -- … `charged` before the question was sent …
+    balance_at    INTEGER                                            -- … and when it was noted
+) STRICT;
+
+CREATE TABLE runs (
+    key             INTEGER PRIMARY KEY,
+    id              TEXT    NOT NULL UNIQUE,
+    account         INTEGER NOT NULL REFERENCES accounts (key),
+    manifest        TEXT    NOT NULL,
+    manifest_path   TEXT    NOT NULL,
+    manifest_digest TEXT    NOT NULL,
+    price_list      TEXT    NOT NULL,
+    settings        TEXT    NOT NULL,
+    state           TEXT    NOT NULL,
+    ending          TEXT,
+    created_at      INTEGER NOT NULL,
+    finished_at     INTEGER,
+    opening         INTEGER,
+    closing         INTEGER,
+    owner           INTEGER,                                         -- who may send requests for it …
+    lease_until     INTEGER,                                         -- … and until when nobody else may take it
+    jobs            INTEGER NOT NULL DEFAULT 0,
+    ended           INTEGER NOT NULL DEFAULT 0,
+    in_doubt        INTEGER NOT NULL DEFAULT 0,
+    bad             INTEGER NOT NULL DEFAULT 0,
+    charged         INTEGER NOT NULL DEFAULT 0 CHECK (charged >= 0),
+    refunded        INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND charged)
+) STRICT;
+
+CREATE TABLE jobs (
+    run           INTEGER NOT NULL REFERENCES runs (key),
+    ordinal       INTEGER NOT NULL,
+    fingerprint   BLOB    NOT NULL,
+    price         INTEGER NOT NULL CHECK (price >= 0),
+    cost          INTEGER NOT NULL CHECK (cost >= 0),                -- what a start sets aside: 0 when reused
+    priority      INTEGER NOT NULL,
+    reused        INTEGER NOT NULL,
+    blocked       INTEGER NOT NULL,
+    pending       INTEGER NOT NULL CHECK (pending >= 0),             -- jobs it needs that have no result yet
+    in_hand       INTEGER NOT NULL,                                  -- a process works on it, or must look at it
+    state         TEXT    NOT NULL,
+    held          INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, cost)),
+    charged       INTEGER NOT NULL DEFAULT 0 CHECK (charged IN (0, cost)),
+    refunded      INTEGER NOT NULL DEFAULT 0 CHECK (refunded IN (0, charged)),
+    past_charged  INTEGER NOT NULL DEFAULT 0,                        -- before a restart
+    past_refunded INTEGER NOT NULL DEFAULT 0 CHECK (past_refunded BETWEEN 0 AND past_charged),
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    submitted_at  INTEGER,
+    finished_at   INTEGER,
+    task_id       TEXT,
+    error         TEXT,
+    PRIMARY KEY (run, ordinal)
+) STRICT, WITHOUT ROWID;
+
+-- The queue: for each price, the jobs that may start, best first.
+CREATE INDEX jobs_ready ON jobs (run, cost, priority DESC, ordinal)
+    WHERE in_hand = 0 AND pending = 0 AND state IN ('planned', 'released');
+
+-- What is set aside, and what a crash leaves behind: few rows however long the history.
+CREATE INDEX jobs_in_hand ON jobs (run, held, in_hand) WHERE in_hand = 1;
+
+CREATE TABLE job_texts (
+    run       INTEGER NOT NULL,
+    ordinal   INTEGER NOT NULL,
+    id        TEXT    NOT NULL,
+    operation TEXT    NOT NULL,
+    family    TEXT    NOT NULL,
+    inputs    TEXT    NOT NULL,
+    save      TEXT,
+    needs     TEXT,
+    reuse     TEXT,
+    result    TEXT,
+    files     TEXT,
+    PRIMARY KEY (run, ordinal)
+) STRICT, WITHOUT ROWID;
+
+-- Who waits for whom; a twin waits for the job whose result it shares.
+CREATE TABLE edges (
+    run       INTEGER NOT NULL,
+    needed    INTEGER NOT NULL,
+    dependent INTEGER NOT NULL,
+    PRIMARY KEY (run, needed, dependent)
+) STRICT, WITHOUT ROWID;
+
+-- Charges and refunds by the quarter of an hour in which the request left: a period's sum reads few rows.
+CREATE TABLE charges (
+    account  INTEGER NOT NULL REFERENCES accounts (key),
+    slot     INTEGER NOT NULL,
+    charged  INTEGER NOT NULL CHECK (charged >= 0),
+    refunded INTEGER NOT NULL CHECK (refunded >= 0),
+    PRIMARY KEY (account, slot)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,32 @@
+//! The durable record of holds, charges and job states: the only source of truth after a crash.
+//!
+//! The ledger decides nothing about requests; it refuses illegal steps and holds that would break a limit.
+//!
+//! - `entry`: which steps are legal and what each does to credits; pure
+//! - `limits`: how much may be held, and why a balance read once can be trusted later; pure
+//! - `store`: what a place to keep it must promise; `memory` and `sqlite` are such places
+//! - `writer`: one thread that commits requests in groups; `handle`: what everybody holds
+
+mod command;
+mod entry;
+mod handle;
+mod limits;
+mod memory;
+mod paid;
+mod sqlite;
+mod store;
+mod writer;
+
+pub use command::{
+    Due, Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, LimitKind, NewRun, Reused, Shortage,
+};
+pub use entry::{IllegalStep, next};
+pub use handle::{BalanceMark, Ledger};
+pub use store::LEASE;
+
+#[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
+mod file_tests;
+#[cfg(test)]
+mod model_tests;

@@ -1,0 +1,296 @@
+//! Sets credits aside: reads the figures, picks what fits, and marks it held, in one transaction.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+use serde_json::Value;
+
+use crate::ledger::command::{HeldJob, HoldAnswer, LedgerError, Reused};
+use crate::ledger::entry::Entry;
+use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, shortage};
+use crate::ledger::store::{Owner, slot};
+use crate::model::{
+    Credits, Fingerprint, Input, JobId, JobResult, JobState, Ordinal, Reuse, RunId, SpendLimits,
+};
+
+use super::error::{Trouble, corrupt};
+use super::record::needs_of;
+use super::rows::{
+    ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, amount, count, credits, entry, family, fingerprint,
+    from_json, list, maybe_credits, ordinal, write_entry,
+};
+use super::runs::{fence, settings};
+
+/// The condition of the index `jobs_ready`, word for word, so that the index is used.
+const READY: &str = "in_hand = 0 AND pending = 0 AND state IN ('planned', 'released')";
+
+pub(super) fn hold(
+    connection: &Connection,
+    run: &RunId,
+    owner: Owner,
+    want: usize,
+    now: Timestamp,
+) -> Result<HoldAnswer, Trouble> {
+    let head = RunHead::load(connection, run)?;
+    fence(connection, &head, owner, now)?;
+    let limits = settings(connection, head.key)?.limits;
+    let in_hand = InHand::of(connection, head.key)?;
+    let figures = figures(connection, &head, in_hand.held, &limits)?;
+    let mut room = Room::new(&limits, &figures)?;
+
+    let candidates = candidates(connection, head.key, want, room.tightest().1)?;
+    let mut answer = HoldAnswer::default();
+    for chosen in choose(candidates, want, &mut room) {
+        answer.jobs.push(take(connection, &head, chosen.ordinal)?);
+    }
+    if answer.jobs.len() < want {
+        let cheapest = next_cost(connection, head.key, -1)?
+            .map(credits)
+            .transpose()?;
+        answer.shortage = shortage(&room, cheapest);
+    }
+    let taken = u64::try_from(answer.jobs.len()).map_err(corrupt)?;
+    // Every job has ended, is in hand, or waits.
+    answer.waiting = head
+        .jobs
+        .checked_sub(head.ended + in_hand.jobs + taken)
+        .ok_or_else(|| corrupt(format!("more jobs in hand than run `{run}` has")))?;
+    Ok(answer)
+}
+
+/// What a run has in hand.
+struct InHand {
+    jobs: u64,
+    held: Credits,
+}
+
+impl InHand {
+    fn of(connection: &Connection, run: i64) -> Result<Self, Trouble> {
+        let (jobs, held) = connection
+            .prepare_cached(
+                "SELECT COUNT(*), COALESCE(SUM(held), 0) FROM jobs WHERE run = ?1 AND in_hand = 1",
+            )?
+            .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self {
+            jobs: count(jobs)?,
+            held: credits(held)?,
+        })
+    }
+}
+
+fn figures(
+    connection: &Connection,
+    head: &RunHead,
+    run_held: Credits,
+    limits: &SpendLimits,
+) -> Result<Figures, Trouble> {
+    let run_used = head.charged.minus(head.refunded)?;
+    let (charged, balance, mark): (i64, Option<i64>, Option<i64>) = connection
+        .prepare_cached("SELECT charged, balance, balance_mark FROM accounts WHERE key = ?1")?
+        .query_row([head.account], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let reading = maybe_credits(balance)?
+        .zip(maybe_credits(mark)?)
+        .map(|(balance, mark)| Reading { balance, mark });
+    Ok(Figures {
+        run_used: run_used.plus(run_held)?,
+        period_settled: match limits.period {
+            Some(_) => settled_since(connection, head.account, limits.period_start)?,
+            None => Credits::ZERO,
+        },
+        account_held: held_by(connection, head.account)?,
+        account_charged: credits(charged)?,
+        reading,
+    })
+}
+
+/// Adds up all holds of an account, from the jobs themselves.
+pub(super) fn held_by(connection: &Connection, account: i64) -> Result<Credits, Trouble> {
+    // CROSS JOIN keeps this order: few jobs are in hand, while the runs grow with the years.
+    let held: i64 = connection
+        .prepare_cached(
+            "SELECT COALESCE(SUM(j.held), 0) FROM jobs j CROSS JOIN runs r \
+             WHERE j.in_hand = 1 AND r.key = j.run AND r.account = ?1",
+        )?
+        .query_row([account], |row| row.get(0))?;
+    Ok(credits(held)?)
+}
+
+/// Adds up charged − refunded of an account since a time.
+pub(super) fn settled_since(
+    connection: &Connection,
+    account: i64,
+    since: Option<Timestamp>,
+) -> Result<Credits, Trouble> {
+    let (charged, refunded): (i64, i64) = connection
+        .prepare_cached(
+            "SELECT COALESCE(SUM(charged), 0), COALESCE(SUM(refunded), 0) FROM charges \
+             WHERE account = ?1 AND slot >= ?2",
+        )?
+        .query_row([account, since.map_or(i64::MIN, slot)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(credits(charged)?.minus(credits(refunded)?)?)
+}
+
+/// Returns the lowest cost above `above` among the jobs that may start.
+fn next_cost(connection: &Connection, run: i64, above: i64) -> Result<Option<i64>, Trouble> {
+    let cost = connection
+        .prepare_cached(&format!(
+            "SELECT MIN(cost) FROM jobs WHERE run = ?1 AND cost > ?2 AND {READY}"
+        ))?
+        .query_row([run, above], |row| row.get(0))?;
+    Ok(cost)
+}
+
+/// Reads, for each cost that fits, the best `want` jobs: none other can be among the chosen.
+///
+/// So a hold reads few rows even when a million jobs wait that are too dear.
+fn candidates(
+    connection: &Connection,
+    run: i64,
+    want: usize,
+    left: Credits,
+) -> Result<Vec<Candidate>, Trouble> {
+    let left = amount(left)?;
+    let limit = i64::try_from(want).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT priority, ordinal, cost FROM jobs WHERE run = ?1 AND cost = ?2 AND {READY} \
+         ORDER BY priority DESC, ordinal LIMIT ?3"
+    ))?;
+    let mut found = Vec::new();
+    let mut above = -1;
+    while let Some(cost) = next_cost(connection, run, above)? {
+        if cost > left {
+            break;
+        }
+        let mut rows = statement.query([run, cost, limit])?;
+        while let Some(row) = rows.next()? {
+            found.push(Candidate {
+                priority: row.get(0)?,
+                ordinal: ordinal(row.get(1)?)?,
+                cost: credits(row.get(2)?)?,
+            });
+        }
+        above = cost;
+    }
+    Ok(found)
+}
+
+/// The columns of a [`HeldJob`], after those of its entry; [`held_job`] reads them.
+pub(super) const HELD_COLUMNS: &str =
+    "j.ordinal, t.id, t.operation, t.family, t.inputs, j.price, t.save, t.reuse";
+
+/// Reads a job as a worker gets it, without what other jobs gave.
+pub(super) fn held_job(row: &Row<'_>, entry: &Entry) -> Result<HeldJob, Trouble> {
+    let at = |column: usize| ENTRY_WIDTH + column;
+    Ok(HeldJob {
+        ordinal: ordinal(row.get(at(0))?)?,
+        id: JobId::new(row.get::<_, String>(at(1))?),
+        operation: row.get(at(2))?,
+        family: family(row.get_ref(at(3))?.as_str().map_err(corrupt)?)?,
+        inputs: row.get(at(4))?,
+        upstream: Vec::new(),
+        price: credits(row.get(at(5))?)?,
+        save: row.get(at(6))?,
+        reused: None,
+        attempts: entry.attempts,
+    })
+}
+
+fn take(connection: &Connection, head: &RunHead, job: Ordinal) -> Result<HeldJob, Trouble> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {ENTRY_COLUMNS}, {HELD_COLUMNS} FROM jobs j \
+         JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
+         WHERE j.run = ?1 AND j.ordinal = ?2"
+    ))?;
+    let (mut entry, mut held, reuse) = statement
+        .query_and_then(params![head.key, job.0], |row| {
+            let entry = entry(row)?;
+            let held = held_job(row, &entry)?;
+            let reuse: Option<String> = row.get(ENTRY_WIDTH + 7)?;
+            Ok::<_, Trouble>((entry, held, reuse))
+        })?
+        .next()
+        .ok_or_else(|| corrupt(format!("job {job} has no text")))??;
+    entry.hold().map_err(|error| error.of(held.id.as_str()))?;
+    write_entry(connection, head.key, job, &entry)?;
+    if let Some(reuse) = reuse {
+        held.reused = Some(source(connection, head, &from_json(&reuse)?)?);
+    }
+    if held.inputs.contains("\"$job\"") {
+        held.upstream = upstream(connection, head.key, &held)?;
+    }
+    Ok(held)
+}
+
+/// Reads the result that is to be used instead of buying.
+fn source(connection: &Connection, head: &RunHead, reuse: &Reuse) -> Result<Reused, Trouble> {
+    let (run, job) = match reuse {
+        Reuse::Run { run, ordinal, .. } => (run, ordinal),
+        Reuse::Twin { ordinal, .. } => (&head.id, ordinal),
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT j.state, t.result, t.files, r.settings FROM runs r JOIN jobs j ON j.run = r.key \
+         JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
+         WHERE r.id = ?1 AND j.ordinal = ?2",
+    )?;
+    let mut rows = statement.query(params![run.as_str(), job.0])?;
+    let missing = || {
+        corrupt(format!(
+            "job {job} of run `{run}` is reused and has no result"
+        ))
+    };
+    let row = rows.next()?.ok_or_else(missing)?;
+    let state: String = row.get(0)?;
+    let result: Option<String> = row.get(1)?;
+    let files: Option<String> = row.get(2)?;
+    let settings: String = row.get(3)?;
+    match (JobState::from_name(&state), result) {
+        (Some(state), Some(result)) if state.has_result() => {
+            let settings: crate::model::RunSettings = from_json(&settings)?;
+            let files = list(files.as_deref())?;
+            Ok(Reused {
+                result: from_json(&result)?,
+                files,
+                out: settings.out,
+            })
+        }
+        _ => Err(missing().into()),
+    }
+}
+
+/// Reads the fields of the results that a job's inputs refer to; all of them are jobs that it needs.
+fn upstream(
+    connection: &Connection,
+    run: i64,
+    job: &HeldJob,
+) -> Result<Vec<(Fingerprint, Value)>, Trouble> {
+    let wanted = referred(job)?;
+    let mut found: Vec<(Fingerprint, Value)> = Vec::with_capacity(wanted.len());
+    for needed in needs_of(connection, run, job.ordinal)? {
+        let (print, result): (Vec<u8>, Option<String>) = connection
+            .prepare_cached(
+                "SELECT j.fingerprint, t.result FROM jobs j \
+                 JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
+                 WHERE j.run = ?1 AND j.ordinal = ?2",
+            )?
+            .query_row(params![run, needed.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let print = fingerprint(&print)?;
+        let is_new = found.iter().all(|(known, _)| *known != print);
+        if let (true, true, Some(result)) = (wanted.contains(&print), is_new, result) {
+            found.push((print, from_json::<JobResult>(&result)?.fields));
+        }
+    }
+    Ok(found)
+}
+
+fn referred(job: &HeldJob) -> Result<Vec<Fingerprint>, LedgerError> {
+    let inputs = Input::from_canonical(&job.inputs)
+        .map_err(|error| corrupt(format!("job `{}`: {error}", job.id)))?;
+    let mut all = Vec::new();
+    inputs.for_each_ref(&mut |reference| all.push(reference.job));
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
+}

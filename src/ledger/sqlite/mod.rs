@@ -1,0 +1,16 @@
+//! The ledger in a SQLite file: write-ahead log, every commit synced, one writer, readers beside it.
+//!
+//! SQL is kept portable: time and ids are parameters, upserts are `ON CONFLICT`, partial indexes are plain.
+
+mod enrol;
+mod error;
+mod hold;
+mod open;
+mod read;
+mod record;
+mod rows;
+mod runs;
+mod verify;
+mod write;
+
+pub(super) use write::SqliteStore;

@@ -1,0 +1,249 @@
+//! Notes what happened to a job: its own row, the sums above it, and the jobs that need it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::ledger::command::{JobEvent, LedgerError};
+use crate::ledger::entry::{Booking, Entry, has_ended};
+use crate::ledger::store::{Owner, requirements, skip_reason, slot};
+use crate::model::{JobState, Ordinal, Reuse, RunId, RunState};
+
+use super::enrol::name_of;
+use super::error::Trouble;
+use super::rows::{
+    ENTRY_COLUMNS, RunHead, amount, entry, from_json, list, maybe_list, ordinal, to_json,
+    write_entry,
+};
+use super::runs::fence;
+
+/// Reads a job's entry.
+pub(super) fn load_entry(
+    connection: &Connection,
+    run: i64,
+    job: Ordinal,
+) -> Result<Entry, Trouble> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {ENTRY_COLUMNS} FROM jobs j WHERE j.run = ?1 AND j.ordinal = ?2"
+    ))?;
+    let mut rows = statement.query(params![run, job.0])?;
+    match rows.next()? {
+        Some(row) => entry(row),
+        None => Err(LedgerError::NotFound {
+            what: format!("job {job} in that run"),
+        }
+        .into()),
+    }
+}
+
+pub(super) fn record(
+    connection: &Connection,
+    run: &RunId,
+    owner: Owner,
+    job: Ordinal,
+    events: &[JobEvent],
+    now: Timestamp,
+) -> Result<JobState, Trouble> {
+    let head = RunHead::load(connection, run)?;
+    if head.state == RunState::Enrolling || events.iter().any(JobEvent::needs_lease) {
+        fence(connection, &head, owner, now)?;
+    }
+    let before = load_entry(connection, head.key, job)?;
+    let mut after = before.clone();
+    let booking = match after.apply(events, now) {
+        Ok(booking) => booking,
+        Err(error) => return Err(error.of(&name_of(connection, head.key, job)?).into()),
+    };
+    write_entry(connection, head.key, job, &after)?;
+    write_texts(connection, head.key, job, events)?;
+
+    let mut tally = Tally::default();
+    tally.count(before.state, after.state);
+    if !before.state.has_result() && after.state.has_result() {
+        let ready = "UPDATE jobs SET pending = pending - 1 WHERE run = ?1 AND ordinal IN \
+                     (SELECT dependent FROM edges WHERE run = ?1 AND needed = ?2)";
+        connection
+            .prepare_cached(ready)?
+            .execute(params![head.key, job.0])?;
+    }
+    match (before.state.ended_badly(), after.state.ended_badly()) {
+        (false, true) => skip_dependents(connection, head.key, job, now, &mut tally)?,
+        (true, false) => {
+            if before.state == JobState::Skipped && needs_bad_job(connection, head.key, job)? {
+                // It would wait for ever; restarting the job that it needs brings it back.
+                return Err(LedgerError::IllegalStep {
+                    job: name_of(connection, head.key, job)?,
+                    state: before.state,
+                    event: JobEvent::Restart.participle(),
+                }
+                .into());
+            }
+            revive_dependents(connection, head.key, job, &mut tally)?;
+        }
+        _ => {}
+    }
+    book(connection, &head, &booking, &tally)?;
+    Ok(after.state)
+}
+
+fn write_texts(
+    connection: &Connection,
+    run: i64,
+    job: Ordinal,
+    events: &[JobEvent],
+) -> Result<(), Trouble> {
+    for event in events {
+        match event {
+            JobEvent::Succeed { result } => connection
+                .prepare_cached("UPDATE job_texts SET result = ?3 WHERE run = ?1 AND ordinal = ?2")?
+                .execute(params![run, job.0, to_json(result)?])?,
+            JobEvent::Save { files } => connection
+                .prepare_cached("UPDATE job_texts SET files = ?3 WHERE run = ?1 AND ordinal = ?2")?
+                .execute(params![run, job.0, maybe_list(files)?])?,
+            _ => 0,
+        };
+    }
+    Ok(())
+}
+
+/// By how much the counters of a run change.
+#[derive(Debug, Default)]
+struct Tally {
+    ended: i64,
+    in_doubt: i64,
+    bad: i64,
+}
+
+impl Tally {
+    fn count(&mut self, before: JobState, after: JobState) {
+        let change =
+            |applies: fn(JobState) -> bool| i64::from(applies(after)) - i64::from(applies(before));
+        self.ended += change(has_ended);
+        self.in_doubt += change(|state| state == JobState::InDoubt);
+        self.bad += change(JobState::ended_badly);
+    }
+}
+
+/// Adds to the sums of run, account and quarter of an hour, in the transaction of the step that they are about.
+fn book(
+    connection: &Connection,
+    head: &RunHead,
+    booking: &Booking,
+    tally: &Tally,
+) -> Result<(), Trouble> {
+    let (charged, refunded) = (amount(booking.charged)?, amount(booking.refunded)?);
+    if let Some(submitted_at) = booking.submitted_at {
+        connection
+            .prepare_cached(
+                "UPDATE accounts SET charged = charged + ?2, refunded = refunded + ?3 WHERE key = ?1",
+            )?
+            .execute([head.account, charged, refunded])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO charges (account, slot, charged, refunded) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (account, slot) DO UPDATE SET charged = charges.charged + excluded.charged, \
+                 refunded = charges.refunded + excluded.refunded",
+            )?
+            .execute([head.account, slot(submitted_at), charged, refunded])?;
+    }
+    let is_counted = tally.ended != 0 || tally.in_doubt != 0 || tally.bad != 0;
+    if is_counted || booking.submitted_at.is_some() {
+        // A finished run with a job that is to be done again is a stopped one.
+        connection
+            .prepare_cached(
+                "UPDATE runs SET charged = charged + ?2, refunded = refunded + ?3, \
+                 ended = ended + ?4, in_doubt = in_doubt + ?5, bad = bad + ?6, \
+                 state = CASE WHEN state = 'finished' AND ended + ?4 < jobs THEN 'stopped' ELSE state END \
+                 WHERE key = ?1",
+            )?
+            .execute([head.key, charged, refunded, tally.ended, tally.in_doubt, tally.bad])?;
+    }
+    Ok(())
+}
+
+fn dependents(connection: &Connection, run: i64, job: Ordinal) -> Result<Vec<Ordinal>, Trouble> {
+    let mut statement =
+        connection.prepare_cached("SELECT dependent FROM edges WHERE run = ?1 AND needed = ?2")?;
+    let mut rows = statement.query(params![run, job.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(ordinal(row.get(0)?)?);
+    }
+    Ok(found)
+}
+
+/// Skips all jobs that need this one, directly or through others.
+fn skip_dependents(
+    connection: &Connection,
+    run: i64,
+    job: Ordinal,
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<(), Trouble> {
+    let mut work = dependents(connection, run, job)?;
+    if work.is_empty() {
+        return Ok(());
+    }
+    let reason = skip_reason(&name_of(connection, run, job)?);
+    while let Some(next) = work.pop() {
+        let mut entry = load_entry(connection, run, next)?;
+        if !entry.state.is_startable() {
+            continue;
+        }
+        tally.count(entry.state, JobState::Skipped);
+        entry.skip(reason.clone(), now);
+        write_entry(connection, run, next, &entry)?;
+        work.extend(dependents(connection, run, next)?);
+    }
+    Ok(())
+}
+
+/// Plans again what was skipped because of this job, unless another job it needs ended badly too.
+fn revive_dependents(
+    connection: &Connection,
+    run: i64,
+    job: Ordinal,
+    tally: &mut Tally,
+) -> Result<(), Trouble> {
+    // In order of place, so that of two jobs the needed one is decided first.
+    let mut work = BTreeSet::from_iter(dependents(connection, run, job)?);
+    while let Some(next) = work.pop_first() {
+        let mut entry = load_entry(connection, run, next)?;
+        if entry.state != JobState::Skipped
+            || entry.blocked
+            || needs_bad_job(connection, run, next)?
+        {
+            continue;
+        }
+        tally.count(entry.state, JobState::Planned);
+        entry
+            .apply(&[JobEvent::Restart], Timestamp::UNIX_EPOCH)
+            .map_err(|error| error.of(&next.to_string()))?;
+        write_entry(connection, run, next, &entry)?;
+        work.extend(dependents(connection, run, next)?);
+    }
+    Ok(())
+}
+
+fn needs_bad_job(connection: &Connection, run: i64, job: Ordinal) -> Result<bool, Trouble> {
+    for needed in needs_of(connection, run, job)? {
+        if load_entry(connection, run, needed)?.state.ended_badly() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the jobs that a job waits for.
+pub(super) fn needs_of(
+    connection: &Connection,
+    run: i64,
+    job: Ordinal,
+) -> Result<Vec<Ordinal>, Trouble> {
+    let (needs, reuse): (Option<String>, Option<String>) = connection
+        .prepare_cached("SELECT needs, reuse FROM job_texts WHERE run = ?1 AND ordinal = ?2")?
+        .query_row(params![run, job.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let reuse: Option<Reuse> = reuse.as_deref().map(from_json).transpose()?;
+    Ok(requirements(&list(needs.as_deref())?, reuse.as_ref()))
+}

@@ -1,0 +1,147 @@
+//! The writing connection: one transaction for a group of requests, one savepoint for each.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::ledger::command::LedgerError;
+use crate::ledger::store::{Command, Reply, Request, Write};
+
+use super::error::{Trouble, storage};
+use super::read::SqliteReader;
+use super::{enrol, hold, open, record, runs};
+
+/// The file, opened for writing.
+pub struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it; returns the sides for writing and for reading.
+    pub(in crate::ledger) fn open(path: &Path) -> Result<(Self, SqliteReader), LedgerError> {
+        let connection = open::open_writer(path)?;
+        let path = path.to_owned();
+        let reader = SqliteReader::new(path.clone());
+        Ok((Self { connection, path }, reader))
+    }
+
+    /// Lets the file grow no further.
+    #[cfg(test)]
+    pub(in crate::ledger) fn fill_disk(&self) {
+        let set = self
+            .connection
+            .query_row("PRAGMA max_page_count = 1", [], |_| Ok(()));
+        set.expect("the pragma answers");
+    }
+
+    fn try_commit(&mut self, group: &[Request]) -> Result<Vec<Answer>, rusqlite::Error> {
+        match self.commit_plainly(group)? {
+            Some(answers) => Ok(answers),
+            None => self.commit_with_savepoints(group),
+        }
+    }
+
+    /// Commits the group unless a request was refused after it wrote; then nothing was done, and `None` is returned.
+    ///
+    /// That is rare, and all others would pay for savepoints: each copies the pages that it writes.
+    fn commit_plainly(
+        &mut self,
+        group: &[Request],
+    ) -> Result<Option<Vec<Answer>>, rusqlite::Error> {
+        let transaction = begin(&mut self.connection)?;
+        let mut answers = Vec::with_capacity(group.len());
+        for request in group {
+            let before = transaction.total_changes();
+            match apply(&transaction, request) {
+                Ok(reply) => answers.push(Ok(reply)),
+                Err(Trouble::Database(error)) => return Err(error),
+                Err(Trouble::Refused(error)) if transaction.total_changes() == before => {
+                    answers.push(Err(error));
+                }
+                Err(Trouble::Refused(_)) => return transaction.rollback().map(|()| None),
+            }
+        }
+        transaction.commit()?;
+        Ok(Some(answers))
+    }
+
+    /// Commits the group, and undoes each refused request by itself.
+    fn commit_with_savepoints(
+        &mut self,
+        group: &[Request],
+    ) -> Result<Vec<Answer>, rusqlite::Error> {
+        let transaction = begin(&mut self.connection)?;
+        let mut answers = Vec::with_capacity(group.len());
+        for request in group {
+            execute(&transaction, "SAVEPOINT request")?;
+            answers.push(match apply(&transaction, request) {
+                Ok(reply) => Ok(reply),
+                Err(Trouble::Refused(error)) => {
+                    execute(&transaction, "ROLLBACK TO request")?;
+                    Err(error)
+                }
+                Err(Trouble::Database(error)) => return Err(error),
+            });
+            execute(&transaction, "RELEASE request")?;
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+}
+
+type Answer = Result<Reply, LedgerError>;
+
+/// Begins a transaction under the write lock: the limits are read under the lock that the holds are taken under.
+fn begin(connection: &mut Connection) -> Result<Transaction<'_>, rusqlite::Error> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+impl Write for SqliteStore {
+    fn commit(&mut self, group: Vec<Request>) -> Vec<Result<Reply, LedgerError>> {
+        let asked = group.len();
+        self.try_commit(&group)
+            .unwrap_or_else(|error| vec![Err(storage(&self.path, &error)); asked])
+    }
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+fn apply(connection: &Connection, request: &Request) -> Result<Reply, Trouble> {
+    let Request {
+        run,
+        owner,
+        command,
+    } = request;
+    let owner = *owner;
+    match command {
+        Command::Enroll { run, now } => runs::enroll(connection, run, owner, *now)?,
+        Command::AddJobs { jobs } => enrol::add_jobs(connection, run, owner, jobs)?,
+        Command::BreakLease { now } => runs::break_lease(connection, run, *now)?,
+        Command::Start { now } => runs::start(connection, run, owner, *now)?,
+        Command::RenewLease { now } => runs::renew_lease(connection, run, owner, *now)?,
+        Command::SetOpening { opening } => runs::set_opening(connection, run, *opening)?,
+        Command::SetLimits { limits } => runs::set_limits(connection, run, limits)?,
+        Command::Finish {
+            ending,
+            closing,
+            now,
+        } => runs::finish(connection, run, owner, ending, *closing, *now)?,
+        Command::Discard { now } => runs::discard(connection, run, owner, *now)?,
+        Command::ObserveBalance {
+            account,
+            mark,
+            balance,
+            now,
+        } => runs::observe_balance(connection, account, *mark, *balance, *now)?,
+        Command::Hold { want, now } => {
+            return hold::hold(connection, run, owner, *want, *now).map(Reply::Held);
+        }
+        Command::Record { job, events, now } => {
+            return record::record(connection, run, owner, *job, events, *now).map(Reply::State);
+        }
+    }
+    Ok(Reply::Done)
+}
