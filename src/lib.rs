@@ -14,13 +14,14 @@
 //! - [`plan`]: jobs, prices, balance and what is already paid for, to a plan; pure
 //! - [`ledger`]: the durable record of holds, charges and states; the only truth after a crash
 //! - [`api`]: the provider's HTTP interface, and whether a request may be sent again
-//! - `exec`: carries out a run: dispatcher, workers, limiter, recovery
+//! - [`exec`]: carries out a run: dispatcher, workers, limiter, recovery
 //! - `report`: functions from finished records to CSV, JSON and text
 //! - `sim`: the provider simulated
 //! - `cli`: flags, environment, terminal; the only room that prints
 
 pub mod api;
 pub mod catalog;
+pub mod exec;
 pub mod ledger;
 pub mod manifest;
 pub mod model;

@@ -1,0 +1,419 @@
+//! Owns a run's state: the only place that starts jobs, decides to stop, and knows when it is over.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::api::Fault;
+use crate::ledger::{HoldAnswer, LedgerError, LimitKind, Shortage};
+use crate::model::{Credits, JobState, RunEvent, RunId, RunRecord, StopCause};
+
+use super::control::{Control, StopLevel};
+use super::ending::{self, Ending, ExecError};
+use super::observe::{ObserveError, observe};
+use super::recover::{Leftovers, recover};
+use super::saver;
+use super::worker::{self, Engine, Message, RunOptions, Shared};
+
+/// How often the lease of a run is renewed; a third of how long it lasts.
+const LEASE_RENEWAL: Duration = Duration::from_secs(20);
+/// Saves under way or waiting at once, per concurrency slot; beyond it no new job starts.
+const SAVES_PER_SLOT: usize = 4;
+
+/// Carries a run out, or goes on with it, until it is over or stopped.
+///
+/// # Errors
+/// When the ledger can't be used or the balance can't be read: then nothing was sent.
+pub async fn carry_out(
+    engine: &Engine,
+    run: &RunId,
+    options: RunOptions,
+    mut control: Control,
+    events: mpsc::UnboundedSender<RunEvent>,
+) -> Result<Ending, ExecError> {
+    engine.ledger.start(run, engine.clock.now()).await?;
+    let record = engine.ledger.run(run)?;
+    let shared = Arc::new(Shared::new(
+        engine.clone(),
+        run.clone(),
+        record.settings.clone(),
+        events,
+    ));
+    let opening = tokio::select! {
+        biased;
+        cause = control.stopped() => return give_back(&shared, cause).await,
+        read = observe(engine, &record.account) => match read {
+            Ok(balance) => balance.available().unwrap_or(Credits::MAX),
+            Err(ObserveError::Ledger(error)) => return Err(error.into()),
+            Err(ObserveError::Provider(fault)) => {
+                return give_back(&shared, unreadable(&fault)).await;
+            }
+        },
+    };
+    if record.opening.is_none() {
+        engine.ledger.set_opening(run, opening).await?;
+    }
+    shared.tell(RunEvent::Started {
+        jobs: record.totals.jobs,
+        done: record.totals.ended,
+        balance: opening,
+    });
+    let leftovers = recover(&shared).await?;
+    let mut dispatcher = Dispatcher::new(shared.clone(), &record, options);
+    dispatcher.take_up(leftovers);
+    let stop = dispatcher.run(&mut control).await;
+    close(&shared, &record, stop, &mut control).await
+}
+
+fn unreadable(fault: &Fault) -> StopCause {
+    let message = fault.message.clone();
+    if ending::is_final(fault) {
+        StopCause::Access { message }
+    } else {
+        StopCause::Unreachable { message }
+    }
+}
+
+/// Ends a run that could not even read the balance, or was stopped while it did.
+async fn give_back(shared: &Shared, cause: StopCause) -> Result<Ending, ExecError> {
+    let engine = &shared.engine;
+    let ending = Ending::Stopped(cause);
+    let now = engine.clock.now();
+    engine
+        .ledger
+        .finish(&shared.run, &ending.describe(), None, now)
+        .await?;
+    Ok(ending)
+}
+
+/// Reads the closing balance and writes the run's end.
+async fn close(
+    shared: &Shared,
+    record: &RunRecord,
+    stop: Stop,
+    control: &mut Control,
+) -> Result<Ending, ExecError> {
+    let engine = &shared.engine;
+    let read = async {
+        match (&stop.cause, stop.at_once) {
+            // Whoever leaves at once waits for nobody; and what can't be recorded need not be asked.
+            (_, true) | (Some(StopCause::Storage { .. }), _) => None,
+            // Worth one question, not a minute of waiting for a provider that is gone.
+            (Some(StopCause::Unreachable { .. }), _) => engine.service.balance().await.ok(),
+            _ => observe(engine, &record.account).await.ok(),
+        }
+    };
+    let closing = tokio::select! {
+        biased;
+        _ = control.stopped() => None,
+        balance = read => balance.and_then(|balance| balance.available().ok()),
+    };
+    let totals = engine.ledger.run(&shared.run)?.totals;
+    let ending = Ending::judge(&totals, stop.cause);
+    let now = engine.clock.now();
+    match engine
+        .ledger
+        .finish(&shared.run, &ending.describe(), closing, now)
+        .await
+    {
+        Ok(()) => Ok(ending),
+        // The run already stops for the ledger's sake; that it can't write its end either is no news.
+        Err(_) if matches!(ending, Ending::Stopped(StopCause::Storage { .. })) => Ok(ending),
+        Err(error) => Err(error.into()),
+    }
+}
+
+struct Dispatcher {
+    shared: Arc<Shared>,
+    account: crate::model::AccountId,
+    options: RunOptions,
+    slots: usize,
+    /// Jobs that hold a concurrency slot.
+    running: usize,
+    /// Jobs whose files are being saved.
+    saving: usize,
+    failed: u64,
+    cause: Option<StopCause>,
+    /// Whether something happened since holds were last asked for that could make another succeed.
+    stale: bool,
+    /// What the last request for holds said.
+    answer: HoldAnswer,
+    /// Whether credits moved since the balance was last read.
+    moved: bool,
+    /// Work left by an earlier process that waits for a slot.
+    backlog: VecDeque<BoxFuture<'static, Message>>,
+    work: JoinSet<Message>,
+}
+
+/// Why and how the loop ended; no cause when there was nothing left to do.
+struct Stop {
+    cause: Option<StopCause>,
+    at_once: bool,
+}
+
+/// What the loop does next.
+enum Turn {
+    Over,
+    Wait,
+}
+
+impl Dispatcher {
+    fn new(shared: Arc<Shared>, record: &RunRecord, options: RunOptions) -> Self {
+        let slots = usize::try_from(shared.settings.concurrency)
+            .unwrap_or(usize::MAX)
+            .max(1);
+        Self {
+            shared,
+            account: record.account.clone(),
+            options,
+            slots,
+            running: 0,
+            saving: 0,
+            failed: 0,
+            cause: None,
+            stale: true,
+            answer: HoldAnswer::default(),
+            moved: false,
+            backlog: VecDeque::new(),
+            work: JoinSet::new(),
+        }
+    }
+
+    fn take_up(&mut self, left: Leftovers) {
+        for due in left.tasks {
+            self.backlog
+                .push_back(Box::pin(worker::resume(self.shared.clone(), due)));
+        }
+        for due in left.unsaved {
+            if let Some(result) = due.result {
+                self.spawn_save(saver::save(self.shared.clone(), due.job, result));
+            }
+        }
+    }
+
+    /// Runs until nothing is left to do or to wait for, or until it is told to leave.
+    async fn run(&mut self, control: &mut Control) -> Stop {
+        let clock = self.shared.engine.clock.clone();
+        let mut deadline = self.options.max_duration.map_or_else(
+            || -> BoxFuture<'static, ()> { Box::pin(std::future::pending()) },
+            |limit| clock.sleep(limit),
+        );
+        let mut renewal = clock.sleep(LEASE_RENEWAL);
+        loop {
+            if matches!(self.fill().await, Turn::Over) {
+                return Stop {
+                    cause: self.cause.take(),
+                    at_once: false,
+                };
+            }
+            tokio::select! {
+                biased;
+                level = control.changed() => match level {
+                    StopLevel::Go => {}
+                    StopLevel::Drain(cause) => self.stop(cause),
+                    StopLevel::Leave(cause) => {
+                        self.stop(cause);
+                        self.work.shutdown().await;
+                        return Stop { cause: self.cause.take(), at_once: true };
+                    }
+                },
+                Some(done) = self.work.join_next() => {
+                    self.settle(done);
+                    // Whatever else is through by now is settled before the next hold is asked for.
+                    while let Some(done) = self.work.try_join_next() {
+                        self.settle(done);
+                    }
+                }
+                () = &mut renewal => {
+                    renewal = clock.sleep(LEASE_RENEWAL);
+                    let now = clock.now();
+                    if let Err(error) = self.shared.engine.ledger.renew_lease(&self.shared.run, now).await {
+                        self.stop(StopCause::Storage { message: error.to_string() });
+                    }
+                }
+                () = &mut deadline => {
+                    deadline = Box::pin(std::future::pending());
+                    self.stop(StopCause::TimeLimit);
+                }
+            }
+        }
+    }
+
+    /// Starts what may start; tells whether anything is left to wait for.
+    async fn fill(&mut self) -> Turn {
+        while self.running < self.slots
+            && let Some(job) = self.backlog.pop_front()
+        {
+            self.running += 1;
+            self.work.spawn(job);
+        }
+        if let (None, Some(message)) = (&self.cause, self.shared.trouble.get()) {
+            // Workers send nothing any more: jobs held from here on would only come back.
+            let message = format!("a payment could not be recorded at once: {message}");
+            self.stop(StopCause::Storage { message });
+        }
+        while self.cause.is_none() && self.stale && self.has_room() {
+            self.stale = false;
+            let want = self.slots - self.running;
+            match self.hold(want).await {
+                Ok(answer) => self.start(answer),
+                Err(error) => self.stop(StopCause::Storage {
+                    message: error.to_string(),
+                }),
+            }
+            if self.answer.shortage.is_some() && self.moved_on_balance() {
+                self.refresh().await;
+            }
+        }
+        if self.running + self.saving > 0 || (!self.backlog.is_empty() && self.slots > 0) {
+            return Turn::Wait;
+        }
+        if self.cause.is_none()
+            && let Some(shortage) = self.answer.shortage
+        {
+            self.cause = Some(limit_reached(shortage));
+            self.announce_stop();
+        }
+        Turn::Over
+    }
+
+    fn has_room(&self) -> bool {
+        self.running < self.slots && self.saving < self.slots.saturating_mul(SAVES_PER_SLOT)
+    }
+
+    async fn hold(&self, want: usize) -> Result<HoldAnswer, LedgerError> {
+        let now = self.shared.engine.clock.now();
+        self.shared
+            .engine
+            .ledger
+            .hold(&self.shared.run, want, now)
+            .await
+    }
+
+    fn start(&mut self, mut answer: HoldAnswer) {
+        let jobs = std::mem::take(&mut answer.jobs);
+        // A full answer may have left more behind; ask again as soon as there is room.
+        self.stale = !jobs.is_empty();
+        self.answer = answer;
+        for job in jobs {
+            if job.reused.is_some() {
+                self.spawn_save(saver::reuse(self.shared.clone(), job));
+            } else {
+                self.running += 1;
+                self.work.spawn(worker::begin(self.shared.clone(), job));
+            }
+        }
+    }
+
+    fn spawn_save(&mut self, save: impl Future<Output = Message> + Send + 'static) {
+        self.saving += 1;
+        self.work.spawn(save);
+    }
+
+    /// Tells whether the balance limit is what stops us and may have moved since it was read.
+    fn moved_on_balance(&self) -> bool {
+        self.moved
+            && self.running == 0
+            && self
+                .answer
+                .shortage
+                .is_some_and(|shortage| shortage.limit == LimitKind::Balance)
+    }
+
+    /// Reads the balance afresh: refunds and top-ups may have made room.
+    async fn refresh(&mut self) {
+        self.moved = false;
+        match observe(&self.shared.engine, &self.account).await {
+            Ok(_) => self.stale = true,
+            Err(ObserveError::Ledger(error)) => {
+                self.stop(StopCause::Storage {
+                    message: error.to_string(),
+                });
+            }
+            Err(ObserveError::Provider(fault)) => {
+                let message = format!("the balance can't be read afresh: {}", fault.message);
+                self.shared.tell(RunEvent::Warning { message });
+            }
+        }
+    }
+
+    fn settle(&mut self, done: Result<Message, tokio::task::JoinError>) {
+        self.stale = true;
+        let message = match done {
+            Ok(message) => message,
+            Err(error) if error.is_cancelled() => return,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        match message {
+            Message::Succeeded(job_and_result) => {
+                self.leave_slot();
+                let (job, result) = *job_and_result;
+                self.spawn_save(saver::save(self.shared.clone(), job, result));
+            }
+            Message::Settled(state) => {
+                self.leave_slot();
+                if matches!(state, JobState::Failed | JobState::Refused | JobState::Lost) {
+                    self.failed += 1;
+                }
+                if self
+                    .options
+                    .max_failures
+                    .is_some_and(|most| self.failed >= most)
+                {
+                    self.stop(StopCause::Failures);
+                }
+            }
+            Message::Saved => self.saving -= 1,
+            Message::Stop(cause) => {
+                self.leave_slot();
+                self.stop(cause);
+            }
+            Message::SaveStop(cause) => {
+                self.saving -= 1;
+                self.stop(cause);
+            }
+        }
+    }
+
+    fn leave_slot(&mut self) {
+        self.running -= 1;
+        self.moved = true;
+    }
+
+    /// Sends nothing new from here on. The first cause stands, unless a worse one follows.
+    fn stop(&mut self, cause: StopCause) {
+        self.shared.halt.cancel();
+        let worse = matches!(cause, StopCause::Storage { .. } | StopCause::Access { .. });
+        if self.cause.is_none() || worse {
+            self.cause = Some(cause);
+            self.announce_stop();
+        }
+    }
+
+    fn announce_stop(&self) {
+        if let Some(cause) = &self.cause {
+            let running = u64::try_from(self.running).unwrap_or(u64::MAX);
+            self.shared.tell(RunEvent::Stopping {
+                cause: cause.clone(),
+                running,
+            });
+        }
+    }
+}
+
+fn limit_reached(shortage: Shortage) -> StopCause {
+    let limit = match shortage.limit {
+        LimitKind::Run => "run",
+        LimitKind::Period => "period",
+        LimitKind::Balance => "balance",
+    };
+    StopCause::Limit {
+        limit: limit.to_owned(),
+        left: shortage.left,
+        needed: shortage.needed,
+    }
+}

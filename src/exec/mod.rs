@@ -1,0 +1,35 @@
+//! Carries out a run: the one room that joins ledger and provider.
+//!
+//! ```text
+//!             hold                       spawn
+//!   ledger ◀──────── dispatcher ────────────────────▶ worker (submit, poll) ──▶ saver (download, save)
+//!                      ▲   ▲ ▲                           │                         │
+//!       signals, timers┘   │ └──────── messages ─────────┴─────────────────────────┘
+//! ```
+//!
+//! The dispatcher alone owns the run's state and decides what starts; a worker owns one job and talks by
+//! channel. A paid request goes through one place, `submit`, in one order: held → concurrency slot → gate → rate
+//! limiter → `Sent` recorded → sent → answer recorded.
+//!
+//! What is absent: nothing here prints, reads the environment or knows a manifest.
+
+mod backoff;
+mod cadence;
+mod control;
+mod dispatcher;
+mod ending;
+mod files;
+mod limiter;
+mod observe;
+mod poll;
+mod recover;
+mod saver;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use control::{Control, ControlHandle, control};
+pub use dispatcher::carry_out;
+pub use ending::{Ending, ExecError};
+pub use worker::{Engine, RunOptions};

@@ -1,0 +1,49 @@
+//! Fetches the balance and tells the ledger, in the order that keeps the ledger's arithmetic safe.
+
+use crate::api::Fault;
+use crate::ledger::LedgerError;
+use crate::model::{AccountId, Balance};
+
+use super::backoff;
+use super::worker::Engine;
+
+/// Why the balance could not be brought up to date.
+#[derive(Debug)]
+pub(super) enum ObserveError {
+    Ledger(LedgerError),
+    Provider(Fault),
+}
+
+/// Reads the balance, a few times if need be, and records it.
+///
+/// The mark is taken before the request leaves: charges recorded after it may or may not be in the answer, and
+/// the ledger counts them against us either way.
+pub(super) async fn observe(engine: &Engine, account: &AccountId) -> Result<Balance, ObserveError> {
+    let mut rng = fastrand::Rng::with_seed(engine.seed);
+    let mut attempt = 1;
+    loop {
+        let mark = engine
+            .ledger
+            .mark_balance(account)
+            .await
+            .map_err(ObserveError::Ledger)?;
+        match engine.service.balance().await {
+            Ok(balance) => {
+                let now = engine.clock.now();
+                engine
+                    .ledger
+                    .observe_balance(account, mark, balance, now)
+                    .await
+                    .map_err(ObserveError::Ledger)?;
+                return Ok(balance);
+            }
+            Err(fault)
+                if super::ending::is_final(&fault) || attempt >= backoff::NOT_SENT_ATTEMPTS =>
+            {
+                return Err(ObserveError::Provider(fault));
+            }
+            Err(_) => engine.clock.sleep(backoff::wait(attempt, &mut rng)).await,
+        }
+        attempt += 1;
+    }
+}

@@ -1,0 +1,326 @@
+//! Brings a job's result to disk. Everything here is free of charge and may be done again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use crate::api::{Fault, FileBody};
+use crate::ledger::{HeldJob, JobEvent};
+use crate::model::{Download, JobResult, RunEvent};
+
+use super::backoff;
+use super::files::{self, Name, Placed};
+use super::worker::{Message, Shared, storage};
+
+/// The largest file that is taken: an hour of uncompressed stereo is well below it.
+const FILE_BYTES_MAX: u64 = 2 << 30;
+
+/// Why a result could not be saved for now.
+#[derive(Debug, thiserror::Error)]
+enum SaveError {
+    #[error("{0}")]
+    Fetch(#[from] Fault),
+    #[error("`{file}`: {error}")]
+    Disk { file: String, error: io::Error },
+    #[error("the file at the provider {0}")]
+    Implausible(&'static str),
+    #[error("{got} bytes came instead of {promised}")]
+    Length { got: u64, promised: u64 },
+    #[error("the file is larger than {FILE_BYTES_MAX} bytes")]
+    TooLarge,
+}
+
+impl SaveError {
+    fn disk(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        |error| Self::Disk {
+            file: path.display().to_string(),
+            error,
+        }
+    }
+}
+
+/// Saves the files of a job whose result is recorded.
+pub(super) async fn save(shared: Arc<Shared>, job: HeldJob, result: JobResult) -> Message {
+    finish(
+        &shared,
+        &job,
+        Vec::new(),
+        files_of(&shared, &job, &result, &[]).await,
+    )
+    .await
+}
+
+/// Takes over a result that was paid for before: its files where they are, or copied, or fetched again.
+pub(super) async fn reuse(shared: Arc<Shared>, job: HeldJob) -> Message {
+    let Some(earlier) = job.reused.clone() else {
+        return Message::Saved;
+    };
+    let from = PathBuf::from(&earlier.out);
+    let sources: Vec<PathBuf> = earlier.files.iter().map(|file| from.join(file)).collect();
+    let all_there = !sources.is_empty() && sources.iter().all(|path| is_there(path));
+    let done = if all_there && same_folder(&from, &shared.out) {
+        Ok(earlier.files.clone())
+    } else {
+        files_of(&shared, &job, &earlier.result, &sources).await
+    };
+    let first = vec![JobEvent::Succeed {
+        result: earlier.result,
+    }];
+    finish(&shared, &job, first, done).await
+}
+
+async fn finish(
+    shared: &Shared,
+    job: &HeldJob,
+    mut events: Vec<JobEvent>,
+    done: Result<Vec<String>, SaveError>,
+) -> Message {
+    events.push(match done {
+        Ok(files) => JobEvent::Save { files },
+        Err(error) => JobEvent::SaveFailed {
+            error: format!("not saved: {error}"),
+        },
+    });
+    match shared.record(job, events).await {
+        Ok(_) => Message::Saved,
+        Err(error) => Message::SaveStop(storage(&error)),
+    }
+}
+
+/// Saves all files of a result; `sources` are files of an earlier run that may serve, in the same order.
+async fn files_of(
+    shared: &Shared,
+    job: &HeldJob,
+    result: &JobResult,
+    sources: &[PathBuf],
+) -> Result<Vec<String>, SaveError> {
+    if result.downloads.is_empty() {
+        return texts(shared, job, result);
+    }
+    let many = result.downloads.len() > 1;
+    let mut saved = Vec::new();
+    for (index, download) in result.downloads.iter().enumerate() {
+        let number = index + 1;
+        let source = sources.get(index).filter(|path| is_there(path));
+        let placed = match source {
+            Some(path) => copy(shared, job, download, path, number, many)?,
+            None => fetch_patiently(shared, job, download, number, many).await?,
+        };
+        describe(shared, job, result, Some(download), &placed)?;
+        shared.tell(RunEvent::Saved {
+            job: job.id.clone(),
+            file: placed.file.clone(),
+            bytes: placed.bytes,
+        });
+        saved.push(placed.file);
+    }
+    Ok(saved)
+}
+
+/// Results without media: lyrics become text files, anything else its own JSON.
+fn texts(shared: &Shared, job: &HeldJob, result: &JobResult) -> Result<Vec<String>, SaveError> {
+    let lyrics: Vec<String> = result
+        .fields
+        .get("results")
+        .and_then(Value::as_array)
+        .map_or_else(Vec::new, |versions| {
+            let text = |version: &Value, name: &str| {
+                version
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            versions
+                .iter()
+                .map(|version| {
+                    format!(
+                        "{}\n\n{}\n",
+                        text(version, "title"),
+                        text(version, "lyrics")
+                    )
+                })
+                .collect()
+        });
+    let (extension, contents) = if lyrics.is_empty() {
+        let pretty = serde_json::to_string_pretty(&result.fields).unwrap_or_default();
+        ("json", vec![pretty + "\n"])
+    } else {
+        ("txt", lyrics)
+    };
+    let many = contents.len() > 1;
+    let mut saved = Vec::new();
+    for (index, content) in contents.iter().enumerate() {
+        let name = Name {
+            number: index + 1,
+            many,
+            label: None,
+            extension,
+        };
+        let target = files::target(job, &name);
+        let temporary = shared.out.join(files::temporary(&target, job, index + 1));
+        let placed = files::write_whole(&shared.out, &temporary, &target, content.as_bytes())
+            .map_err(SaveError::disk(&target))?;
+        saved.push(placed.file);
+    }
+    Ok(saved)
+}
+
+async fn fetch_patiently(
+    shared: &Shared,
+    job: &HeldJob,
+    download: &Download,
+    number: usize,
+    many: bool,
+) -> Result<Placed, SaveError> {
+    let mut rng = fastrand::Rng::with_seed(shared.engine.seed ^ u64::from(job.ordinal.0));
+    let mut attempt = 1;
+    loop {
+        let slot = shared.download_slots.acquire().await;
+        let fetched = fetch(shared, job, download, number, many).await;
+        drop(slot);
+        match fetched {
+            Err(SaveError::Disk { .. } | SaveError::TooLarge) => return fetched,
+            Err(_) if attempt < backoff::DOWNLOAD_ATTEMPTS => {
+                shared
+                    .engine
+                    .clock
+                    .sleep(backoff::wait(attempt, &mut rng))
+                    .await;
+            }
+            _ => return fetched,
+        }
+        attempt += 1;
+    }
+}
+
+async fn fetch(
+    shared: &Shared,
+    job: &HeldJob,
+    download: &Download,
+    number: usize,
+    many: bool,
+) -> Result<Placed, SaveError> {
+    let body = shared.engine.service.download(&download.url, 0).await?;
+    let extension = files::extension(
+        download.extension.as_deref(),
+        &download.url,
+        body.content_type.as_deref(),
+    );
+    let name = Name {
+        number,
+        many,
+        label: download.label.as_deref(),
+        extension: &extension,
+    };
+    let target = files::target(job, &name);
+    let temporary = shared.out.join(files::temporary(&target, job, number));
+    files::prepare_folder(&shared.out, &target).map_err(SaveError::disk(&target))?;
+    let written = stream_to(body, &temporary).await;
+    let placed = written.and_then(|()| {
+        if let Some(why) = files::implausible(&temporary).map_err(SaveError::disk(&temporary))? {
+            return Err(SaveError::Implausible(why));
+        }
+        files::place(&shared.out, &temporary, &target).map_err(SaveError::disk(&target))
+    });
+    if placed.is_err() {
+        // What is left of a failed attempt is of no use; that it can't be removed changes nothing.
+        drop(std::fs::remove_file(&temporary));
+    }
+    placed
+}
+
+/// Writes a body to a file as it comes, and makes it durable.
+async fn stream_to(mut body: FileBody, path: &Path) -> Result<(), SaveError> {
+    let mut file = tokio::fs::File::create(path)
+        .await
+        .map_err(SaveError::disk(path))?;
+    let mut bytes: u64 = 0;
+    while let Some(chunk) = body.body.next().await {
+        let chunk = chunk?;
+        bytes = bytes.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        if bytes > FILE_BYTES_MAX {
+            return Err(SaveError::TooLarge);
+        }
+        file.write_all(&chunk)
+            .await
+            .map_err(SaveError::disk(path))?;
+    }
+    if let Some(promised) = body.content_length
+        && promised != bytes
+    {
+        return Err(SaveError::Length {
+            got: bytes,
+            promised,
+        });
+    }
+    file.flush().await.map_err(SaveError::disk(path))?;
+    file.sync_all().await.map_err(SaveError::disk(path))
+}
+
+fn copy(
+    shared: &Shared,
+    job: &HeldJob,
+    download: &Download,
+    source: &Path,
+    number: usize,
+    many: bool,
+) -> Result<Placed, SaveError> {
+    let extension = source
+        .extension()
+        .map_or("bin".into(), |end| end.to_string_lossy());
+    let name = Name {
+        number,
+        many,
+        label: download.label.as_deref(),
+        extension: &extension,
+    };
+    let target = files::target(job, &name);
+    let temporary = shared.out.join(files::temporary(&target, job, number));
+    let copied = || {
+        files::prepare_folder(&shared.out, &target)?;
+        std::fs::copy(source, &temporary)?;
+        std::fs::File::open(&temporary)?.sync_all()?;
+        files::place(&shared.out, &temporary, &target)
+    };
+    copied().map_err(SaveError::disk(&target))
+}
+
+/// Writes the sidecar: enough to know years later what the file is, what it is made of and what it cost.
+fn describe(
+    shared: &Shared,
+    job: &HeldJob,
+    result: &JobResult,
+    download: Option<&Download>,
+    placed: &Placed,
+) -> Result<(), SaveError> {
+    let address = download.map(|download| download.url.split('?').next().unwrap_or_default());
+    let inputs: Value = serde_json::from_str(&job.inputs).unwrap_or(Value::Null);
+    let description = json!({
+        "file": placed.file,
+        "bytes": placed.bytes,
+        "sha256": placed.sha256,
+        "run": shared.run,
+        "job": job.id,
+        "operation": job.operation,
+        "inputs": inputs,
+        "price": job.price,
+        "source": address,
+        "result": result.fields,
+    });
+    let text = serde_json::to_string_pretty(&description).unwrap_or_default() + "\n";
+    files::write_sidecar(&shared.out, &placed.file, text.as_bytes())
+        .map_err(SaveError::disk(Path::new(&placed.file)))
+}
+
+fn is_there(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.len() > 0)
+}
+
+fn same_folder(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

@@ -1,0 +1,793 @@
+//! The run as a whole, against a scripted provider and the ledger in memory, under paused time.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+use crate::api::{Answer, Call, Fault, FaultKind, FileBody, Progress, Refusal, Service};
+use crate::catalog::{Catalog, OperationId};
+use crate::ledger::{JobEvent, Ledger, NewRun};
+use crate::model::{
+    AccountId, Balance, Credits, Download, Family, Fingerprint, JobId, JobRecord, JobResult,
+    JobState, NewJob, Ordinal, Rate, RunEvent, RunId, RunSettings, SpendLimits, StopCause,
+    SystemClock, TaskId,
+};
+
+use super::{ControlHandle, Ending, Engine, RunOptions, carry_out, control};
+
+const PRICE: u64 = 10;
+
+/// What the provider does with the next submits, in turn; `Accept` once the script is used up.
+#[derive(Clone, Debug)]
+enum Act {
+    Accept,
+    Fault(FaultKind),
+    /// Accepted and charged, but the answer is lost.
+    AcceptAndLose,
+}
+
+#[derive(Default)]
+struct Provider {
+    balance: AtomicU64,
+    script: Mutex<Vec<Act>>,
+    /// Every request that arrived, by title, in order.
+    arrived: Mutex<Vec<String>>,
+    /// How often each title was accepted.
+    accepted: Mutex<HashMap<String, u32>>,
+    polls_until_done: u64,
+    polls: Mutex<HashMap<String, u64>>,
+    fail_tasks: bool,
+    /// Whether the balance can't be read.
+    is_silent: AtomicBool,
+}
+
+fn fault(kind: FaultKind) -> Fault {
+    Fault {
+        kind,
+        status: None,
+        message: format!("{kind:?}"),
+        retry_after: None,
+    }
+}
+
+impl Provider {
+    fn with(balance: u64, script: Vec<Act>) -> Self {
+        Self {
+            balance: AtomicU64::new(balance),
+            script: Mutex::new(script),
+            polls_until_done: 1,
+            ..Self::default()
+        }
+    }
+
+    fn accept(&self, title: &str) -> Result<(), Fault> {
+        let short = self
+            .balance
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |have| {
+                have.checked_sub(PRICE)
+            })
+            .is_err();
+        if short {
+            return Err(fault(FaultKind::Refused(Refusal::Credits)));
+        }
+        *self
+            .accepted
+            .lock()
+            .unwrap()
+            .entry(title.to_owned())
+            .or_default() += 1;
+        Ok(())
+    }
+
+    fn accepted_total(&self) -> u32 {
+        self.accepted.lock().unwrap().values().sum()
+    }
+
+    fn arrived(&self) -> Vec<String> {
+        self.arrived.lock().unwrap().clone()
+    }
+}
+
+impl Service for Provider {
+    fn balance(&self) -> BoxFuture<'_, Result<Balance, Fault>> {
+        let credits = Credits::new(self.balance.load(Ordering::SeqCst));
+        let is_silent = self.is_silent.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if is_silent {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                return Err(fault(FaultKind::Unknown));
+            }
+            Ok(Balance {
+                credits,
+                extra_credits: Credits::ZERO,
+            })
+        })
+    }
+
+    fn submit<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Answer, Fault>> {
+        Box::pin(async move {
+            let title = call.inputs["title"].as_str().unwrap().to_owned();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            self.arrived.lock().unwrap().push(title.clone());
+            let act = {
+                let mut script = self.script.lock().unwrap();
+                if script.is_empty() {
+                    Act::Accept
+                } else {
+                    script.remove(0)
+                }
+            };
+            match act {
+                Act::Fault(kind) => Err(fault(kind)),
+                Act::AcceptAndLose => {
+                    self.accept(&title)?;
+                    Err(fault(FaultKind::Unknown))
+                }
+                Act::Accept => {
+                    self.accept(&title)?;
+                    Ok(Answer::Task(TaskId::new(title)))
+                }
+            }
+        })
+    }
+
+    fn poll<'a>(
+        &'a self,
+        _: OperationId,
+        task: &'a TaskId,
+    ) -> BoxFuture<'a, Result<Progress, Fault>> {
+        Box::pin(async move {
+            if !self.accepted.lock().unwrap().contains_key(task.as_str()) {
+                return Err(fault(FaultKind::Refused(Refusal::NotFound)));
+            }
+            let mut polls = self.polls.lock().unwrap();
+            let asked = polls.entry(task.as_str().to_owned()).or_default();
+            *asked += 1;
+            if *asked < self.polls_until_done {
+                return Ok(Progress::Pending);
+            }
+            if self.fail_tasks {
+                self.balance.fetch_add(PRICE, Ordering::SeqCst);
+                return Ok(Progress::Failed {
+                    message: "no".to_owned(),
+                    refunded: Some(true),
+                });
+            }
+            Ok(Progress::Done(JobResult {
+                fields: json!({"clips": [{"clip_id": task.as_str()}]}),
+                clip_ids: vec![task.as_str().to_owned()],
+                downloads: vec![Download {
+                    url: format!("https://cdn.example/{}.wav", task.as_str()),
+                    extension: None,
+                    label: None,
+                    duration_s: None,
+                }],
+            }))
+        })
+    }
+
+    fn download<'a>(&'a self, url: &'a str, _: u64) -> BoxFuture<'a, Result<FileBody, Fault>> {
+        let body = Bytes::from(format!("RIFF of {url}"));
+        Box::pin(async move {
+            Ok(FileBody {
+                status: 200,
+                content_type: Some("audio/wav".to_owned()),
+                content_length: u64::try_from(body.len()).ok(),
+                body: Box::pin(futures::stream::iter([Ok(body)])),
+            })
+        })
+    }
+}
+
+/// A run on a ledger in memory, with its provider.
+struct Stage {
+    provider: Arc<Provider>,
+    engine: Engine,
+    run: RunId,
+    out: TempDir,
+    jobs: u32,
+}
+
+fn print_of(ordinal: u32) -> Fingerprint {
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&ordinal.to_be_bytes());
+    Fingerprint(bytes)
+}
+
+/// A job `jN` that needs the jobs in `needs` and says so in its title.
+fn job(ordinal: u32, needs: &[u32]) -> NewJob {
+    NewJob {
+        ordinal: Ordinal(ordinal),
+        id: JobId::new(format!("j{ordinal}")),
+        fingerprint: print_of(ordinal),
+        operation: "suno.create".to_owned(),
+        family: Family::Suno,
+        inputs: match needs.first() {
+            None => format!(r#"{{"title":"j{ordinal}"}}"#),
+            Some(first) => format!(
+                r#"{{"clip":{{"$job":"{}","path":"clips[0].clip_id"}},"title":"j{ordinal}"}}"#,
+                print_of(*first)
+            ),
+        },
+        price: Credits::new(PRICE),
+        priority: 0,
+        save: None,
+        needs: needs.iter().copied().map(Ordinal).collect(),
+        reuse: None,
+    }
+}
+
+async fn stage(provider: Provider, limits: SpendLimits, jobs: Vec<NewJob>) -> Stage {
+    stage_on(Ledger::in_memory(), provider, limits, jobs).await
+}
+
+async fn stage_on(
+    ledger: Ledger,
+    provider: Provider,
+    limits: SpendLimits,
+    jobs: Vec<NewJob>,
+) -> Stage {
+    let clock = Arc::new(SystemClock::new(Timestamp::UNIX_EPOCH, 1.0));
+    let out = tempfile::tempdir().unwrap();
+    let provider = Arc::new(provider);
+    let engine = Engine {
+        ledger,
+        service: provider.clone(),
+        catalog: Catalog::builtin().clone(),
+        clock,
+        seed: 11,
+    };
+    let settings = RunSettings {
+        provider: "simulator".to_owned(),
+        base_url: String::new(),
+        key_env: String::new(),
+        rate: Rate {
+            count: 10,
+            per: Duration::from_secs(1),
+        },
+        concurrency: 4,
+        poll: Some(Duration::from_secs(5)),
+        timeout: Duration::from_secs(60),
+        out: out.path().display().to_string(),
+        limits,
+        simulator: json!(null),
+    };
+    let run = RunId::new("r1");
+    let new = NewRun {
+        id: run.clone(),
+        manifest: "m".to_owned(),
+        manifest_path: "m.toml".to_owned(),
+        manifest_digest: "d".to_owned(),
+        account: AccountId::new("a"),
+        price_list: "guide".to_owned(),
+        settings,
+    };
+    let count = u32::try_from(jobs.len()).unwrap();
+    engine
+        .ledger
+        .enroll(new, Timestamp::UNIX_EPOCH)
+        .await
+        .unwrap();
+    engine.ledger.add_jobs(&run, jobs).await.unwrap();
+    Stage {
+        provider,
+        engine,
+        run,
+        out,
+        jobs: count,
+    }
+}
+
+impl Stage {
+    async fn go(&self) -> Ending {
+        let (_handle, control) = control();
+        self.go_with(RunOptions::default(), control).await
+    }
+
+    async fn go_with(&self, options: RunOptions, control: super::Control) -> Ending {
+        let (events, _) = mpsc::unbounded_channel();
+        carry_out(&self.engine, &self.run, options, control, events)
+            .await
+            .unwrap()
+    }
+
+    fn records(&self) -> Vec<JobRecord> {
+        let mut all = Vec::new();
+        self.engine
+            .ledger
+            .for_each_job(&self.run, &mut |record| all.push(record))
+            .unwrap();
+        all
+    }
+
+    fn states(&self) -> Vec<JobState> {
+        self.records().iter().map(|record| record.state).collect()
+    }
+
+    /// What must hold after every end: nothing accepted twice, and the ledger agrees with the provider.
+    fn check_books(&self, opening: u64) {
+        for (title, times) in self.provider.accepted.lock().unwrap().iter() {
+            assert_eq!(*times, 1, "`{title}` was paid {times} times");
+        }
+        let totals = self.engine.ledger.run(&self.run).unwrap().totals;
+        let balance = self.provider.balance.load(Ordering::SeqCst);
+        let explained = opening + totals.refunded.get() - totals.charged.get();
+        let in_doubt = totals.in_doubt * PRICE;
+        assert!(
+            balance <= explained && explained <= balance + in_doubt,
+            "{totals:?} {balance}"
+        );
+    }
+}
+
+fn independent(count: u32) -> Vec<NewJob> {
+    (0..count).map(|ordinal| job(ordinal, &[])).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_pays_for_each_job_once_and_saves_it() {
+    let stage = stage(
+        Provider::with(100, vec![]),
+        SpendLimits::default(),
+        independent(6),
+    )
+    .await;
+    assert_eq!(stage.go().await, Ending::Done);
+    stage.check_books(100);
+    for record in stage.records() {
+        assert_eq!(record.state, JobState::Saved);
+        assert_eq!(record.charged, Credits::new(PRICE));
+        assert!(stage.out.path().join(&record.files[0]).exists());
+        assert!(
+            stage
+                .out
+                .path()
+                .join(format!("{}.json", record.files[0]))
+                .exists()
+        );
+    }
+    let run = stage.engine.ledger.run(&stage.run).unwrap();
+    assert_eq!(
+        (run.opening, run.closing),
+        (Some(Credits::new(100)), Some(Credits::new(40)))
+    );
+    assert_eq!(run.unexplained().map(crate::model::Drift::get), Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn credits_that_run_out_at_any_job_stop_cleanly_and_a_resume_pays_the_rest_once() {
+    for affordable in 0..6 {
+        // The ledger saw enough when the run began: somebody else spends the rest meanwhile.
+        let stage = stage(
+            Provider::with(60, vec![]),
+            SpendLimits::default(),
+            independent(6),
+        )
+        .await;
+        let provider = stage.provider.clone();
+        let thief = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            provider.balance.store(affordable * PRICE, Ordering::SeqCst);
+        });
+        let ending = stage.go().await;
+        thief.await.unwrap();
+        assert_eq!(
+            ending,
+            Ending::Stopped(StopCause::ProviderCredits),
+            "{affordable}"
+        );
+        assert_eq!(u64::from(stage.provider.accepted_total()), affordable);
+        let saved = stage
+            .states()
+            .iter()
+            .filter(|state| **state == JobState::Saved)
+            .count();
+        assert_eq!(
+            u64::try_from(saved).unwrap(),
+            affordable,
+            "what ran was collected"
+        );
+        stage.provider.balance.store(1000, Ordering::SeqCst);
+        assert_eq!(stage.go().await, Ending::Done);
+        assert_eq!(stage.provider.accepted_total(), stage.jobs);
+        for times in stage.provider.accepted.lock().unwrap().values() {
+            assert_eq!(*times, 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cap_is_never_passed_and_names_itself() {
+    let limits = SpendLimits {
+        run: Some(Credits::new(35)),
+        ..SpendLimits::default()
+    };
+    let stage = stage(Provider::with(1000, vec![]), limits, independent(6)).await;
+    let ending = stage.go().await;
+    let expected = StopCause::Limit {
+        limit: "run".to_owned(),
+        left: Credits::new(5),
+        needed: Credits::new(PRICE),
+    };
+    assert_eq!(ending, Ending::Stopped(expected));
+    assert_eq!(stage.provider.accepted_total(), 3);
+    stage.check_books(1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_kept_is_kept() {
+    let limits = SpendLimits {
+        keep: Credits::new(25),
+        ..SpendLimits::default()
+    };
+    let stage = stage(Provider::with(60, vec![]), limits, independent(6)).await;
+    assert!(matches!(
+        stage.go().await,
+        Ending::Stopped(StopCause::Limit { .. })
+    ));
+    assert_eq!(stage.provider.balance.load(Ordering::SeqCst), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_in_doubt_and_never_sent_again() {
+    let script = vec![Act::AcceptAndLose];
+    let stage = stage(
+        Provider::with(100, script),
+        SpendLimits::default(),
+        independent(3),
+    )
+    .await;
+    assert_eq!(stage.go().await, Ending::InDoubt);
+    assert_eq!(stage.go().await, Ending::InDoubt);
+    assert_eq!(stage.provider.arrived().len(), 3);
+    let doubtful: Vec<_> = stage
+        .records()
+        .into_iter()
+        .filter(|record| record.state == JobState::InDoubt)
+        .collect();
+    assert_eq!(doubtful.len(), 1);
+    assert_eq!(
+        doubtful[0].held,
+        Credits::new(PRICE),
+        "its credits stay set aside"
+    );
+    stage.check_books(100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_is_sent_again_and_a_dead_provider_ends_the_run() {
+    let script = vec![Act::Fault(FaultKind::NotSent); 3];
+    let stage1 = stage(
+        Provider::with(100, script),
+        SpendLimits::default(),
+        independent(2),
+    )
+    .await;
+    assert_eq!(stage1.go().await, Ending::Done);
+    stage1.check_books(100);
+    let script = vec![Act::Fault(FaultKind::NotSent); 50];
+    let stage2 = stage(
+        Provider::with(100, script),
+        SpendLimits::default(),
+        independent(2),
+    )
+    .await;
+    assert!(matches!(
+        stage2.go().await,
+        Ending::Stopped(StopCause::Unreachable { .. })
+    ));
+    assert!(
+        stage2
+            .states()
+            .iter()
+            .all(|state| *state == JobState::Released)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_for_rate_wait_and_refusals_of_content_fail_that_job_alone() {
+    let script = vec![
+        Act::Fault(FaultKind::Refused(Refusal::Rate)),
+        Act::Fault(FaultKind::Refused(Refusal::Moderation)),
+        Act::Fault(FaultKind::Refused(Refusal::Invalid)),
+    ];
+    let stage = stage(
+        Provider::with(100, script),
+        SpendLimits::default(),
+        independent(5),
+    )
+    .await;
+    assert_eq!(stage.go().await, Ending::SomeFailed);
+    let states = stage.states();
+    assert_eq!(
+        states
+            .iter()
+            .filter(|state| **state == JobState::Refused)
+            .count(),
+        2
+    );
+    assert_eq!(
+        states
+            .iter()
+            .filter(|state| **state == JobState::Saved)
+            .count(),
+        3
+    );
+    stage.check_books(100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_stops_everything() {
+    let script = vec![Act::Fault(FaultKind::Refused(Refusal::Key))];
+    let stage = stage(
+        Provider::with(100, script),
+        SpendLimits::default(),
+        independent(8),
+    )
+    .await;
+    assert!(matches!(
+        stage.go().await,
+        Ending::Stopped(StopCause::Access { .. })
+    ));
+    assert!(
+        stage.provider.arrived().len() <= 4,
+        "only what was on the wire"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_tasks_are_refunded_and_skip_what_needs_them() {
+    let provider = Provider {
+        fail_tasks: true,
+        ..Provider::with(100, vec![])
+    };
+    let jobs = vec![job(0, &[]), job(1, &[0]), job(2, &[1])];
+    let stage = stage(provider, SpendLimits::default(), jobs).await;
+    assert_eq!(stage.go().await, Ending::SomeFailed);
+    assert_eq!(
+        stage.states(),
+        [JobState::Failed, JobState::Skipped, JobState::Skipped]
+    );
+    assert_eq!(stage.records()[0].refunded, Credits::new(PRICE));
+    stage.check_books(100);
+}
+
+/// Runs until `arrivals` requests have arrived, then tells the run to stop `times` times.
+async fn stop_after(stage: &Stage, arrivals: usize, times: usize) -> Ending {
+    let (handle, control) = control();
+    let watch = |handle: ControlHandle| async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if stage.provider.arrived().len() >= arrivals {
+                break;
+            }
+        }
+        (0..times).for_each(|_| handle.stop(StopCause::Signal(2)));
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ending = stage.go_with(RunOptions::default(), control) => ending,
+        () = watch(handle.clone()) => unreachable!("the watch never ends"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_signal_collects_and_the_second_leaves_and_a_resume_pays_nothing_twice() {
+    for (times, arrivals) in [(1, 1), (1, 3), (2, 1), (2, 2), (2, 5)] {
+        let provider = Provider {
+            polls_until_done: 3,
+            ..Provider::with(1000, vec![])
+        };
+        let stage = stage(provider, SpendLimits::default(), independent(8)).await;
+        let ending = stop_after(&stage, arrivals, times).await;
+        assert_eq!(ending, Ending::Stopped(StopCause::Signal(2)));
+        let accepted = stage.provider.accepted_total();
+        assert!(accepted < 8, "something was left to do");
+        if times == 1 {
+            let saved = stage
+                .states()
+                .iter()
+                .filter(|state| **state == JobState::Saved)
+                .count();
+            assert_eq!(
+                u32::try_from(saved).unwrap(),
+                accepted,
+                "what ran was collected"
+            );
+        }
+        let ending = stage.go().await;
+        let doubt = stage.engine.ledger.run(&stage.run).unwrap().totals.in_doubt;
+        assert_eq!(ending == Ending::Done, doubt == 0, "{ending:?}");
+        stage.check_books(1000);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_the_disk_refuses_at_first_is_recorded_and_the_run_stops() {
+    let mut refusals = 2;
+    let ledger = Ledger::in_memory_failing(move |event| {
+        let fails = refusals > 0 && matches!(event, JobEvent::Accept { .. });
+        refusals -= i32::from(fails);
+        fails
+    });
+    let provider = Provider::with(1000, vec![]);
+    let stage = stage_on(ledger, provider, SpendLimits::default(), independent(30)).await;
+    assert!(matches!(
+        stage.go().await,
+        Ending::Stopped(StopCause::Storage { .. })
+    ));
+    let accepted = stage.provider.accepted_total();
+    assert!(accepted < 30, "something was left to do");
+    let saved = stage
+        .states()
+        .iter()
+        .filter(|state| **state == JobState::Saved)
+        .count();
+    assert_eq!(u32::try_from(saved).unwrap(), accepted);
+    assert_eq!(stage.go().await, Ending::Done);
+    stage.check_books(1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_is_heeded_while_the_balance_is_waited_for() {
+    let at_start = stage(
+        Provider::with(1000, vec![]),
+        SpendLimits::default(),
+        independent(2),
+    )
+    .await;
+    at_start.provider.is_silent.store(true, Ordering::SeqCst);
+    let began = tokio::time::Instant::now();
+    let ending = signalled_after(&at_start, Duration::from_secs(1)).await;
+    assert_eq!(ending, Ending::Stopped(StopCause::Signal(2)));
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert_eq!(at_start.provider.arrived().len(), 0);
+
+    let at_end = stage(
+        Provider::with(1000, vec![]),
+        SpendLimits::default(),
+        independent(1),
+    )
+    .await;
+    let provider = at_end.provider.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        provider.is_silent.store(true, Ordering::SeqCst);
+    });
+    let began = tokio::time::Instant::now();
+    let ending = signalled_after(&at_end, Duration::from_secs(20)).await;
+    assert_eq!(ending, Ending::Done);
+    assert!(began.elapsed() < Duration::from_secs(21));
+    let run = at_end.engine.ledger.run(&at_end.run).unwrap();
+    assert_eq!(run.closing, None);
+}
+
+async fn signalled_after(stage: &Stage, span: Duration) -> Ending {
+    let (handle, control) = control();
+    let signal = async {
+        tokio::time::sleep(span).await;
+        handle.stop(StopCause::Signal(2));
+    };
+    let (ending, ()) = tokio::join!(stage.go_with(RunOptions::default(), control), signal);
+    ending
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_and_a_failure_limit_stop_new_submits() {
+    let provider = Provider {
+        polls_until_done: 3,
+        ..Provider::with(1000, vec![])
+    };
+    let stage1 = stage(provider, SpendLimits::default(), independent(30)).await;
+    let options = RunOptions {
+        max_duration: Some(Duration::from_secs(20)),
+        max_failures: None,
+    };
+    let ending = stage1.go_with(options, control().1).await;
+    assert_eq!(ending, Ending::Stopped(StopCause::TimeLimit));
+    stage1.check_books(1000);
+    let provider = Provider {
+        fail_tasks: true,
+        ..Provider::with(1000, vec![])
+    };
+    let stage2 = stage(provider, SpendLimits::default(), independent(30)).await;
+    let options = RunOptions {
+        max_duration: None,
+        max_failures: Some(2),
+    };
+    let ending = stage2.go_with(options, control().1).await;
+    assert_eq!(ending, Ending::Stopped(StopCause::Failures));
+    assert!(stage2.provider.arrived().len() <= 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watchers_are_told_of_every_step() {
+    let stage = stage(
+        Provider::with(100, vec![]),
+        SpendLimits::default(),
+        independent(1),
+    )
+    .await;
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let (_handle, control) = control();
+    carry_out(
+        &stage.engine,
+        &stage.run,
+        RunOptions::default(),
+        control,
+        events,
+    )
+    .await
+    .unwrap();
+    let mut states = Vec::new();
+    while let Ok(event) = seen.try_recv() {
+        if let RunEvent::Job { state, .. } = event {
+            states.push(state);
+        }
+    }
+    use JobState::{Accepted, Saved, Sent, Succeeded};
+    assert_eq!(states, [Sent, Accepted, Succeeded, Saved]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Any DAG, any place where answers are lost or refused: edges are respected and nothing is paid twice.
+    #[test]
+    fn any_dag_respects_its_edges(
+        edges in prop::collection::vec((0u32..12, 0u32..12), 0..20),
+        script in prop::collection::vec(prop_oneof![
+            6 => Just(Act::Accept),
+            1 => Just(Act::AcceptAndLose),
+            1 => Just(Act::Fault(FaultKind::Unknown)),
+            1 => Just(Act::Fault(FaultKind::NotSent)),
+            1 => Just(Act::Fault(FaultKind::Refused(Refusal::Rate))),
+            1 => Just(Act::Fault(FaultKind::Refused(Refusal::Invalid))),
+        ], 0..12),
+    ) {
+        let needs = |ordinal: u32| {
+            let mut list: Vec<u32> = edges
+                .iter()
+                .filter_map(|(a, b)| (a.max(b) == &ordinal && a != b).then_some(*a.min(b)))
+                .collect();
+            list.sort_unstable();
+            list.dedup();
+            list
+        };
+        let jobs: Vec<NewJob> = (0..12).map(|ordinal| job(ordinal, &needs(ordinal))).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let stage =
+                stage(Provider::with(1000, script), SpendLimits::default(), jobs).await;
+            stage.go().await;
+            stage.check_books(1000);
+            let arrived = stage.provider.arrived();
+            let records = stage.records();
+            for record in &records {
+                for need in &record.job.needs {
+                    let upstream = &records[need.index()];
+                    let started = arrived.contains(&record.job.id.to_string());
+                    prop_assert!(!started || upstream.state.has_result(), "{:?}", record.job.id);
+                }
+            }
+            let again = stage.provider.accepted_total();
+            stage.go().await;
+            stage.check_books(1000);
+            prop_assert!(stage.provider.accepted_total() >= again);
+            Ok(())
+        })?;
+    }
+}
