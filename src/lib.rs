@@ -15,7 +15,7 @@
 //! - [`ledger`]: the durable record of holds, charges and states; the only truth after a crash
 //! - [`api`]: the provider's HTTP interface, and whether a request may be sent again
 //! - [`exec`]: carries out a run: dispatcher, workers, limiter, recovery
-//! - `report`: functions from finished records to CSV, JSON and text
+//! - [`report`]: functions from finished records to CSV, JSON and text
 //! - `sim`: the provider simulated
 //! - `cli`: flags, environment, terminal; the only room that prints
 
@@ -26,3 +26,4 @@ pub mod ledger;
 pub mod manifest;
 pub mod model;
 pub mod plan;
+pub mod report;

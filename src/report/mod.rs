@@ -1,0 +1,39 @@
+//! Finished records and plans, as tables, CSV and JSON.
+//!
+//! Every report is a function of what it is given: this room reads no ledger, no clock and no terminal, and
+//! writes only to the writer it is handed.
+
+mod costs_view;
+mod credits_view;
+mod csv_cell;
+mod job_row;
+mod json_object;
+mod plan_data;
+mod plan_view;
+mod run_json;
+mod runs_view;
+mod sidecar;
+mod spend_csv;
+mod status_view;
+mod summary;
+mod table;
+mod terminal;
+mod words;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use costs_view::{costs_diff_json, costs_diff_text, costs_json, costs_text};
+pub use credits_view::CreditsView;
+pub use plan_data::{plan_csv, plan_json};
+pub use plan_view::{PlanView, plan_text};
+pub use run_json::RunJson;
+pub use runs_view::{runs_json, runs_text};
+pub use sidecar::sidecar;
+pub use spend_csv::{SPEND_COLUMNS, SpendCsv};
+pub use status_view::{status_json, status_text};
+pub use summary::{OperationFigures, Skip, Summary, SummaryError, Trouble};
+pub use table::{Column, Table};
+pub use terminal::{next_command, summary_quiet, summary_text};

@@ -1,0 +1,277 @@
+//! A plan for programs: CSV with one row per job, and JSON, both written job by job.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::model::{Credits, Fingerprint, JobId, PaidJob};
+use crate::plan::{
+    Advice, Counts, Disposition, JobView, LimitRoom, Plan, PlannedEntry, Verdict, Warning,
+};
+
+use super::csv_cell::{inert, io_error, writer};
+use super::json_object::ObjectWriter;
+use super::plan_view::PlanView;
+
+const COLUMNS: [&str; 9] = [
+    "job",
+    "operation",
+    "disposition",
+    "credits",
+    "price",
+    "entry",
+    "line",
+    "from",
+    "fingerprint",
+];
+
+/// A job in the JSON form.
+#[derive(Serialize)]
+struct PlanJob<'a> {
+    id: JobId,
+    operation: &'a str,
+    /// What it costs this time.
+    credits: Credits,
+    /// What the price list asks for it.
+    price: Credits,
+    disposition: &'static str,
+    /// The job that buys, or has bought, the same thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    entry: &'a str,
+    line: u32,
+    fingerprint: Fingerprint,
+}
+
+impl<'a> PlanJob<'a> {
+    fn new(plan: &Plan, job: &JobView<'a>) -> Self {
+        Self {
+            id: job.id(),
+            operation: job.operation,
+            credits: job.credits(),
+            price: job.price,
+            disposition: job.disposition.as_str(),
+            from: from(plan, &job.disposition),
+            entry: &job.entry.id,
+            line: job.entry.line,
+            fingerprint: job.fingerprint,
+        }
+    }
+}
+
+/// Names the job that buys or has bought: `run/job`, or `job` when it is one of this plan.
+fn from(plan: &Plan, disposition: &Disposition) -> Option<String> {
+    let elsewhere = |paid: &PaidJob| Some(format!("{}/{}", paid.run, paid.job));
+    match disposition {
+        Disposition::New => None,
+        Disposition::Reused { from } => elsewhere(from),
+        Disposition::Twin { of } => Some(plan.job_id(*of).to_string()),
+        Disposition::Blocked { by } | Disposition::Waits { by } => elsewhere(by),
+    }
+}
+
+/// Writes one row per job; CRLF ends a line (RFC 4180), and no cell is a formula.
+///
+/// # Errors
+/// When the writer fails.
+pub fn plan_csv(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = writer(out);
+    out.write_record(COLUMNS).map_err(io_error)?;
+    for view in plan.iter() {
+        let job = PlanJob::new(plan, &view);
+        let cells = [
+            inert(job.id.as_str()),
+            inert(job.operation),
+            job.disposition.into(),
+            job.credits.to_string().into(),
+            job.price.to_string().into(),
+            inert(job.entry),
+            job.line.to_string().into(),
+            inert(job.from.as_deref().unwrap_or_default()),
+            job.fingerprint.to_string().into(),
+        ];
+        out.write_record(cells.iter().map(|cell| cell.as_bytes()))
+            .map_err(io_error)?;
+    }
+    out.flush()
+}
+
+/// Writes the plan as one JSON object, one job to a line.
+///
+/// # Errors
+/// When the writer fails.
+pub fn plan_json(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let PlanView { plan, verdict, .. } = view;
+    let header = plan.header();
+    let mut object = ObjectWriter::new(out)?;
+    object.field("manifest", &header.manifest)?;
+    object.field("manifest_digest", &header.manifest_digest)?;
+    object.field("provider", &header.provider)?;
+    object.field(
+        "price_list",
+        &json!({
+            "name": header.prices.name,
+            "dated": header.prices.dated,
+            "source": header.prices.source,
+            "digest": header.prices.digest,
+        }),
+    )?;
+    object.field("catalog_digest", &header.catalog_digest)?;
+    object.field("job_count", &plan.len())?;
+    object.field("counts", &counts(plan.counts()))?;
+    object.field("total_credits", &plan.total())?;
+    object.field("saved_by_reuse", &plan.saved_by_reuse())?;
+    object.field("saved_by_twins", &plan.saved_by_twins())?;
+    judgement(&mut object, verdict)?;
+    object.field("estimate_s", &view.estimate().as_secs())?;
+    object.field("operations", &operations(plan))?;
+    object.field(
+        "entries",
+        &plan.entries().iter().map(entry).collect::<Vec<_>>(),
+    )?;
+    object.field(
+        "warnings",
+        &plan.warnings().iter().map(warning).collect::<Vec<_>>(),
+    )?;
+    object.field(
+        "advice",
+        &plan.advice().iter().map(advice).collect::<Vec<_>>(),
+    )?;
+    let mut jobs = object.list("jobs")?;
+    for job in plan.iter() {
+        object.item(&mut jobs, &PlanJob::new(plan, &job))?;
+    }
+    object.end_list(jobs)?;
+    object.end()?.flush()
+}
+
+fn judgement<W: Write>(object: &mut ObjectWriter<W>, verdict: &Verdict) -> io::Result<()> {
+    object.field("affordable", &verdict.affordable)?;
+    object.field("shortfall_credits", &verdict.shortfall)?;
+    object.field("binding", &verdict.binding.map(|limit| limit.as_str()))?;
+    object.field(
+        "limits",
+        &verdict.limits.iter().map(limit).collect::<Vec<_>>(),
+    )?;
+    object.field("balance", &verdict.balance)?;
+    object.field("balance_after", &verdict.balance_after)?;
+    object.field(
+        "pace",
+        &verdict
+            .pace
+            .map(|pace| json!({ "days": pace.days, "left": pace.left, "per_day": pace.per_day })),
+    )
+}
+
+fn limit(room: &LimitRoom) -> Value {
+    json!({
+        "limit": room.limit.as_str(),
+        "of": room.of,
+        "room": room.room,
+        "short": room.short,
+    })
+}
+
+fn counts(counts: Counts) -> Value {
+    json!({
+        "new": counts.new,
+        "reused": counts.reused,
+        "twin": counts.twin,
+        "blocked": counts.blocked,
+    })
+}
+
+fn operations(plan: &Plan) -> Vec<Value> {
+    plan.subtotals()
+        .iter()
+        .map(|subtotal| {
+            json!({
+                "operation": subtotal.operation,
+                "family": subtotal.family,
+                "jobs": subtotal.counts.jobs(),
+                "counts": counts(subtotal.counts),
+                "credits": subtotal.credits,
+            })
+        })
+        .collect()
+}
+
+fn entry(entry: &PlannedEntry) -> Value {
+    let chosen = |chosen: &crate::plan::Chosen| {
+        json!({
+            "operation": chosen.operation,
+            "because": chosen.because,
+            "jobs": chosen.jobs,
+        })
+    };
+    json!({
+        "id": entry.id,
+        "line": entry.line,
+        "priority": entry.priority,
+        "operations": entry.operations.iter().map(chosen).collect::<Vec<_>>(),
+        "jobs": entry.counts.jobs(),
+        "counts": counts(entry.counts),
+        "credits": entry.credits,
+    })
+}
+
+fn warning(warning: &Warning) -> Value {
+    let message = warning.to_string();
+    match warning {
+        Warning::InferredPrice {
+            operation,
+            jobs,
+            credits,
+        } => json!({
+            "kind": "inferred-price",
+            "message": message,
+            "operation": operation,
+            "jobs": jobs,
+            "credits": credits,
+        }),
+        Warning::ListsDiffer { used, others } => json!({
+            "kind": "lists-differ",
+            "message": message,
+            "used": used,
+            "others": others,
+        }),
+    }
+}
+
+fn advice(advice: &Advice) -> Value {
+    let message = advice.to_string();
+    match advice {
+        Advice::Twins { jobs, saved } => json!({
+            "kind": "twins", "message": message, "jobs": jobs, "saved": saved,
+        }),
+        Advice::BasicStems {
+            full,
+            basic,
+            jobs,
+            saving,
+        } => json!({
+            "kind": "basic-stems",
+            "message": message,
+            "full": full,
+            "basic": basic,
+            "jobs": jobs,
+            "saving": saving,
+        }),
+        Advice::OtherList(list) => json!({
+            "kind": "other-list",
+            "message": message,
+            "list": list.other,
+            "dated": list.dated,
+            "here": list.here,
+            "there": list.there,
+            "unpriced": list.unpriced,
+            "operations": list.operations.iter().map(|operation| json!({
+                "operation": operation.operation,
+                "jobs": operation.jobs,
+                "here": operation.here,
+                "there": operation.there,
+            })).collect::<Vec<_>>(),
+        }),
+    }
+}
