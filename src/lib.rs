@@ -16,7 +16,7 @@
 //! - [`api`]: the provider's HTTP interface, and whether a request may be sent again
 //! - [`exec`]: carries out a run: dispatcher, workers, limiter, recovery
 //! - [`report`]: functions from finished records to CSV, JSON and text
-//! - `sim`: the provider simulated
+//! - [`sim`]: the provider simulated
 //! - `cli`: flags, environment, terminal; the only room that prints
 
 pub mod api;
@@ -27,3 +27,4 @@ pub mod manifest;
 pub mod model;
 pub mod plan;
 pub mod report;
+pub mod sim;
