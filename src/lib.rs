@@ -17,10 +17,11 @@
 //! - [`exec`]: carries out a run: dispatcher, workers, limiter, recovery
 //! - [`report`]: functions from finished records to CSV, JSON and text
 //! - [`sim`]: the provider simulated
-//! - `cli`: flags, environment, terminal; the only room that prints
+//! - [`cli`]: flags, environment, terminal; the only room that prints
 
 pub mod api;
 pub mod catalog;
+pub mod cli;
 pub mod exec;
 pub mod ledger;
 pub mod manifest;

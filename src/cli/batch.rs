@@ -1,0 +1,202 @@
+//! From a manifest to a plan that is set against the account: what `plan` shows and `run` carries out.
+//!
+//! Nothing here sends a paid request; the balance is read, and that is free.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::catalog::{Catalog, PriceList, PriceLists};
+use crate::ledger::Ledger;
+use crate::manifest::{Format, Manifest};
+use crate::model::{AccountId, Balance, PaidJobs, SpendLimits};
+use crate::plan::{self, PeriodStanding, Plan, PlanOptions, Sources, Standing, Verdict};
+use crate::report::PlanView;
+
+use super::args::{ManifestArgs, ManifestFormat};
+use super::context::Context;
+use super::error::CommandError;
+use super::period::Period;
+use super::settings::{DEFAULT_RENEWS_ON, Layer, Settings};
+use super::{prices, provider};
+
+/// A checked manifest with its settings and prices.
+pub(crate) struct Batch {
+    /// The manifest.
+    pub(crate) manifest: Manifest,
+    /// Settings of every layer, put together.
+    pub(crate) settings: Settings,
+    /// The price list.
+    pub(crate) prices: Cow<'static, PriceList>,
+    /// Whose credits it spends.
+    pub(crate) account: AccountId,
+}
+
+/// A plan and what it is set against.
+pub(crate) struct Judged {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// What may be spent.
+    pub(crate) standing: Standing,
+    /// The plan's price judged by that.
+    pub(crate) verdict: Verdict,
+}
+
+impl Batch {
+    /// Reads the manifest and puts the settings together.
+    ///
+    /// # Errors
+    /// A usage error with every problem of the manifest.
+    pub(crate) fn read(
+        args: &ManifestArgs,
+        flags: Layer,
+        context: &Context,
+    ) -> Result<Self, CommandError> {
+        let manifest = read_manifest(args)?;
+        let settings = Settings::resolve(flags, Layer::of_manifest(&manifest), context.config()?)?;
+        let prices = prices::find(settings.prices())?;
+        let label = settings.account.name.as_deref();
+        let account = provider::account(&settings.provider, label, &settings.base_url);
+        Ok(Self {
+            manifest,
+            settings,
+            prices,
+            account,
+        })
+    }
+
+    /// Expands and prices the jobs.
+    ///
+    /// # Errors
+    /// A usage error with every job that can't be bought.
+    pub(crate) fn plan(&self, paid: &dyn PaidJobs, fresh: bool) -> Result<Plan, CommandError> {
+        let catalog = Catalog::builtin();
+        let sources = Sources {
+            provider: self.settings.provider.name,
+            catalog,
+            prices: &self.prices,
+            known: PriceLists::builtin(),
+            paid,
+        };
+        let list_is_certain = self.settings.is_in_process();
+        Ok(plan::build(
+            &self.manifest,
+            sources,
+            PlanOptions {
+                fresh,
+                list_is_certain,
+            },
+        )?)
+    }
+
+    /// Returns the limits of a run that starts now.
+    pub(crate) fn limits(&self, now: Timestamp) -> SpendLimits {
+        limits(&self.settings, now)
+    }
+
+    /// Sets a plan against the account.
+    ///
+    /// # Errors
+    /// When the ledger fails, or the provider reports absurd pools.
+    pub(crate) fn judge(
+        &self,
+        plan: Plan,
+        balance: Option<Balance>,
+        ledger: Option<&Ledger>,
+        now: Timestamp,
+    ) -> Result<Judged, CommandError> {
+        let limits = self.limits(now);
+        let used = |since| match ledger {
+            Some(ledger) => ledger.used_since(&self.account, since),
+            None => Ok(crate::model::Credits::ZERO),
+        };
+        let period = match limits.period {
+            Some(budget) => Some(PeriodStanding {
+                budget,
+                used: used(limits.period_start)?,
+            }),
+            None => None,
+        };
+        let standing = Standing {
+            balance,
+            // Nothing was submitted after the end of time, so what is used since then is what is held now.
+            held: used(Some(Timestamp::MAX))?,
+            keep: limits.keep,
+            run_cap: limits.run,
+            period,
+            monthly_credits: self.settings.account.monthly_credits,
+            days_to_renewal: days_to_renewal(&self.settings, now),
+        };
+        let verdict = standing.judge(plan.total())?;
+        Ok(Judged {
+            plan,
+            standing,
+            verdict,
+        })
+    }
+
+    /// Lays a judged plan out for a report.
+    pub(crate) fn view<'a>(&self, judged: &'a Judged) -> PlanView<'a> {
+        PlanView {
+            plan: &judged.plan,
+            standing: &judged.standing,
+            verdict: &judged.verdict,
+            rate: self.settings.rate(),
+            concurrency: self.settings.concurrency(),
+        }
+    }
+}
+
+/// Reads a manifest from its file, or from standard input.
+///
+/// # Errors
+/// A usage error with every problem, each with its place.
+pub(crate) fn read_manifest(args: &ManifestArgs) -> Result<Manifest, CommandError> {
+    let catalog = Catalog::builtin();
+    if args.manifest.as_os_str() != "-" {
+        return Ok(Manifest::read(&args.manifest, catalog)?);
+    }
+    let format = match args.format_in {
+        Some(ManifestFormat::Toml) => Format::Toml,
+        Some(ManifestFormat::Yaml) => Format::Yaml,
+        None => {
+            return Err(
+                CommandError::usage("a manifest on standard input needs its syntax named")
+                    .hint("--format-in toml, or --format-in yaml"),
+            );
+        }
+    };
+    let stdin = std::io::stdin().lock();
+    Ok(Manifest::read_from(
+        stdin,
+        format,
+        "-",
+        Path::new(""),
+        catalog,
+    )?)
+}
+
+/// Returns the limits that settings set for a run that starts or goes on now.
+pub(crate) fn limits(settings: &Settings, now: Timestamp) -> SpendLimits {
+    SpendLimits {
+        run: settings.run_cap(),
+        period: settings.period_budget(),
+        period_start: period(settings, now).map(|period| period.start),
+        keep: settings.keep(),
+    }
+}
+
+/// Returns the billing period of the settings' account.
+pub(crate) fn period(settings: &Settings, now: Timestamp) -> Option<Period> {
+    let renews_on = settings.account.renews_on.unwrap_or(DEFAULT_RENEWS_ON);
+    Period::around(now, renews_on, &settings.account.zone())
+}
+
+/// Counts the days until credits are renewed, when the user's configuration says on which day that is.
+fn days_to_renewal(settings: &Settings, now: Timestamp) -> Option<u32> {
+    settings.account.renews_on?;
+    let until = period(settings, now)?.renewal.duration_since(now);
+    let days = until.as_secs().div_euclid(86_400) + i64::from(until.as_secs() % 86_400 > 0);
+    u32::try_from(days.max(1)).ok()
+}

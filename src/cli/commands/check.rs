@@ -1,0 +1,56 @@
+//! `setlist check`: every problem of a manifest, each with its place; needs no key and no network.
+
+use clap::Args;
+use serde_json::{Map, json};
+
+use crate::catalog::Catalog;
+
+use super::super::args::ManifestArgs;
+use super::super::batch;
+use super::super::context::Context;
+use super::super::error::CommandError;
+use super::super::exit::{self, Exit};
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    manifest: ManifestArgs,
+}
+
+/// Checks the manifest and the rows of its files.
+pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CommandError> {
+    let checked = batch::read_manifest(&args.manifest)
+        .and_then(|manifest| Ok((count_jobs(&manifest)?, manifest)));
+    match checked {
+        Ok((jobs, manifest)) if context.ui.json() => {
+            context
+                .ui
+                .json_result(&json!({ "manifest": manifest.name, "jobs": jobs, "problems": [] }))?;
+        }
+        Ok((jobs, manifest)) => {
+            let noun = if jobs == 1 { "job" } else { "jobs" };
+            context
+                .ui
+                .result(&format!("{}: {jobs} {noun}, no problems\n", manifest.name))?;
+        }
+        // For a program the problems are the result.
+        Err(failure) if context.ui.json() && !failure.details.is_empty() => {
+            let details: Map<_, _> = failure.details.into_iter().collect();
+            context.ui.json_result(&details)?;
+            return Ok(Exit(failure.kind.exit_code()));
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok(Exit(exit::DONE))
+}
+
+/// Expands every job, which is what finds the problems of rows.
+fn count_jobs(manifest: &crate::manifest::Manifest) -> Result<u64, CommandError> {
+    let mut jobs = 0_u64;
+    manifest.expand(Catalog::builtin(), &mut |_| {
+        jobs += 1;
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(jobs)
+}

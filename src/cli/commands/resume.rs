@@ -1,0 +1,382 @@
+//! `setlist resume`: goes on with a run that stopped or died, exactly where it stood.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::Path;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
+
+use crate::ledger::{JobEvent, LEASE, Ledger, LedgerError};
+use crate::model::{Credits, JobState, RunRecord, RunState};
+use crate::sim::Start;
+
+use super::super::args::{SpendArgs, StopArgs};
+use super::super::config::KeySource;
+use super::super::connect::{self, Connection, Rehearsal};
+use super::super::context::Context;
+use super::super::error::CommandError;
+use super::super::exit::{self, Exit};
+use super::super::session::Session;
+use super::super::settings::{Layer, Settings};
+use super::super::{batch, ledgers, reports};
+use super::run;
+
+/// No rehearsal runs longer than this by its own clock.
+const LONGEST_REHEARSAL: SignedDuration = SignedDuration::from_hours(24 * 365);
+
+/// Flags of `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// Run, by its id, the id's beginning, or its manifest [default: the latest that stopped or died; with
+    /// --retry-failed the latest]
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    /// Try jobs again that failed or were refused; each is paid for anew
+    #[arg(long, env = "SETLIST_RETRY_FAILED", hide_env = true, value_parser = BoolishValueParser::new())]
+    retry_failed: bool,
+
+    /// Add so many credits to the simulated account first
+    #[arg(long, value_name = "N", env = "SETLIST_SIM_CREDITS", hide_env = true)]
+    sim_credits: Option<Credits>,
+
+    #[command(flatten)]
+    spend: SpendArgs,
+
+    #[command(flatten)]
+    stop: StopArgs,
+}
+
+/// Goes on with a run.
+pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandError> {
+    let Some(record) = find(args, context)? else {
+        return nothing_to_do(context);
+    };
+    let _manifest_lock =
+        run::lock_manifest(&record.manifest_path, &record.manifest_digest, context)?;
+    let ledger = ledgers::open(context)?;
+    let runtime = context.runtime()?;
+    let settings = settings(args, &record, context)?;
+    reports::prepare_folder(Path::new(&record.settings.out))?;
+    let (connection, _rehearsal) = connect(args, &record, &settings, &ledger, &runtime, context)?;
+
+    let now = connection.clock.now();
+    let limits = batch::limits(&settings, now);
+    // The manifest's lock is ours, and it dies with its process: whoever had a lease on the run is gone.
+    runtime.block_on(ledger.break_lease(&record.id, now))?;
+    // Taken before it is changed: another process may be at work on it, by the limits it was given.
+    runtime.block_on(ledger.start(&record.id, now))?;
+    runtime.block_on(ledger.set_limits(&record.id, limits))?;
+    if args.retry_failed {
+        retry_failed(&ledger, &runtime, &record, now)?;
+    }
+    let skipped = runtime.block_on(skip_bought(&ledger, &record, now))?;
+    if skipped > 0 {
+        context.ui.warn(&format!(
+            "later runs have bought {skipped} of the jobs that were left: they are skipped here\n"
+        ));
+    }
+    let session = Session {
+        context,
+        runtime: &runtime,
+        ledger,
+        connection,
+        options: run::options(&args.stop, record.totals.jobs),
+        events: args.stop.events && context.ui.json(),
+    };
+    session.carry_out(&record.id)
+}
+
+/// Finds the run to go on with, if any is left; looks only, and makes no ledger.
+fn find(args: &ResumeArgs, context: &Context) -> Result<Option<RunRecord>, CommandError> {
+    let Some(ledger) = ledgers::look(context)? else {
+        return match args.run {
+            Some(_) => Err(ledgers::no_runs()),
+            None => Ok(None),
+        };
+    };
+    let found = match &args.run {
+        Some(name) => Some(ledgers::pick(&ledger, Some(name))?),
+        None if args.retry_failed => Some(ledgers::pick(&ledger, None)?),
+        None => ledgers::latest_unfinished(&ledger)?,
+    };
+    Ok(found.filter(|run| run.state != RunState::Finished || args.retry_failed))
+}
+
+fn nothing_to_do(context: &Context) -> Result<Exit, CommandError> {
+    if context.ui.json() {
+        context
+            .ui
+            .json_result(&json!({ "run": null, "exit_code": exit::DONE }))?;
+    } else {
+        context.ui.tell("no run is left to go on with\n");
+    }
+    Ok(Exit(exit::DONE))
+}
+
+/// Takes the settings the run was made with; only the key may have moved since, with the user's configuration.
+fn settings(
+    args: &ResumeArgs,
+    record: &RunRecord,
+    context: &Context,
+) -> Result<Settings, CommandError> {
+    let kept = &record.settings;
+    let as_before = Layer {
+        provider: Some(kept.provider.clone()),
+        base_url: Some(kept.base_url.clone()).filter(|url| !url.is_empty()),
+        key: Some(kept.key_env.clone())
+            .filter(|name| !name.is_empty())
+            .map(KeySource::Variable),
+        prices: Some(record.price_list.clone()),
+        rate: Some(kept.rate),
+        concurrency: Some(kept.concurrency),
+        poll: kept.poll,
+        timeout: Some(kept.timeout),
+        run_cap: args.spend.max_credits.or(kept.limits.run),
+        keep: args.spend.keep.or(Some(kept.limits.keep)),
+        period: args.spend.period_budget.or(kept.limits.period),
+    };
+    // What the ledger keeps was judged when the run was made, so it counts as asked for by a person.
+    Settings::resolve(as_before, Layer::default(), context.config()?)
+}
+
+/// Connects to the provider the run was made with.
+fn connect(
+    args: &ResumeArgs,
+    record: &RunRecord,
+    settings: &Settings,
+    ledger: &Ledger,
+    runtime: &Runtime,
+    context: &Context,
+) -> Result<(Connection, Option<Rehearsal>), CommandError> {
+    if settings.base_url != record.settings.base_url {
+        return Err(CommandError::usage(format!(
+            "run {} was made at `{}`, and the configuration says `{}`",
+            record.id, record.settings.base_url, settings.base_url
+        )));
+    }
+    if !settings.is_in_process() {
+        if args.sim_credits.is_some() {
+            return Err(CommandError::usage(
+                "--sim-credits is for runs on the simulator in this process",
+            ));
+        }
+        return Ok((connect::over_network(settings, context)?, None));
+    }
+    let rehearsal = Rehearsal::take(context)?;
+    let earliest = rehearsal.earliest(context.now())?;
+    let start = rehearsal_time(record, ledger, runtime, earliest)?;
+    let nothing = Map::new();
+    let kept = match &record.settings.simulator {
+        Value::Object(kept) => kept,
+        _ => &nothing,
+    };
+    let (connection, simulator) =
+        rehearsal.connect(settings, kept, Start::Resume, start, context)?;
+    if let Some(credits) = args.sim_credits {
+        simulator.top_up(credits, Credits::ZERO)?;
+    }
+    Ok((connection, Some(rehearsal)))
+}
+
+/// Finds a time at which a rehearsal can go on: its clock runs fast, so the run's own past may lie ahead of us.
+///
+/// A process that died has left a lease until some time of that clock. Nobody else can be at work, since this process
+/// has the simulated account to itself, so the lease is waited out by setting the clock later.
+fn rehearsal_time(
+    record: &RunRecord,
+    ledger: &Ledger,
+    runtime: &Runtime,
+    earliest: Timestamp,
+) -> Result<Timestamp, CommandError> {
+    let mut time = record
+        .finished_at
+        .map_or(earliest, |finished| finished.max(earliest));
+    let mut step = LEASE;
+    loop {
+        match runtime.block_on(ledger.start(&record.id, time)) {
+            Ok(()) => return Ok(time),
+            Err(LedgerError::Leased(_)) if step < LONGEST_REHEARSAL => {
+                time = time.saturating_add(step).unwrap_or(Timestamp::MAX);
+                step = step.saturating_mul(2);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Puts jobs that failed or were refused back to the start; those that were skipped for want of them follow.
+fn retry_failed(
+    ledger: &Ledger,
+    runtime: &Runtime,
+    record: &RunRecord,
+    now: Timestamp,
+) -> Result<(), CommandError> {
+    let mut failed = Vec::new();
+    ledger.for_each_job(&record.id, &mut |job| {
+        if matches!(job.state, JobState::Failed | JobState::Refused) {
+            failed.push(job.job.ordinal);
+        }
+    })?;
+    for job in failed {
+        runtime.block_on(ledger.record(&record.id, job, vec![JobEvent::Restart], now))?;
+    }
+    Ok(())
+}
+
+/// Skips the jobs that wait though a run made later has bought the same; returns how many there are.
+///
+/// The plan of this run could not know of them, and a plan made today would use what is there.
+async fn skip_bought(
+    ledger: &Ledger,
+    record: &RunRecord,
+    now: Timestamp,
+) -> Result<u64, LedgerError> {
+    let paid = ledger.paid(&record.account)?;
+    if paid.is_empty() {
+        return Ok(0);
+    }
+    let mut bought = Vec::new();
+    ledger.for_each_job(&record.id, &mut |job| {
+        let waits = job.state.is_startable() && job.job.reuse.is_none();
+        let found = waits.then(|| paid.find(&job.job.fingerprint)).flatten();
+        bought.extend(found.map(|found| (job.job.ordinal, found)));
+    })?;
+    let mut made = HashMap::new();
+    let mut skipped = 0;
+    for (job, by) in bought {
+        let made = match made.entry(by.run.clone()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => *free.insert(ledger.run(&by.run)?.created_at),
+        };
+        if made <= record.created_at {
+            continue;
+        }
+        let error = format!("run {} has bought it since, as `{}`", by.run, by.job);
+        match ledger
+            .record(&record.id, job, vec![JobEvent::Skip { error }], now)
+            .await
+        {
+            Ok(_) => skipped += 1,
+            // It needs one that was skipped just now.
+            Err(LedgerError::IllegalStep { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(skipped)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::ledger::NewRun;
+    use crate::model::{
+        AccountId, Balance, Family, Fingerprint, JobId, NewJob, Ordinal, Rate, RunId, RunSettings,
+        SpendLimits, TaskId,
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn job(ordinal: u32, print: u8, needs: &[u32]) -> NewJob {
+        NewJob {
+            ordinal: Ordinal(ordinal),
+            id: JobId::new(format!("j{ordinal}")),
+            fingerprint: Fingerprint([print; 16]),
+            operation: "suno.create".to_owned(),
+            family: Family::Suno,
+            inputs: "{}".to_owned(),
+            price: Credits::new(10),
+            priority: 0,
+            save: None,
+            needs: needs.iter().copied().map(Ordinal).collect(),
+            reuse: None,
+        }
+    }
+
+    async fn start(ledger: &Ledger, id: &str, now: Timestamp, jobs: Vec<NewJob>) -> RunId {
+        let rate = Rate {
+            count: 1,
+            per: Duration::from_secs(1),
+        };
+        let run = NewRun {
+            id: RunId::new(id),
+            manifest: "m".to_owned(),
+            manifest_path: "m.toml".to_owned(),
+            manifest_digest: "d".to_owned(),
+            account: AccountId::new("a"),
+            price_list: "guide".to_owned(),
+            settings: RunSettings {
+                provider: "simulator".to_owned(),
+                base_url: String::new(),
+                key_env: String::new(),
+                rate,
+                concurrency: 1,
+                poll: None,
+                timeout: Duration::from_secs(60),
+                out: "out".to_owned(),
+                limits: SpendLimits::default(),
+                simulator: json!(null),
+            },
+        };
+        let id = run.id.clone();
+        ledger.enroll(run, now).await.unwrap();
+        ledger.add_jobs(&id, jobs).await.unwrap();
+        ledger.start(&id, now).await.unwrap();
+        id
+    }
+
+    async fn buy(ledger: &Ledger, run: &RunId, now: Timestamp) {
+        for job in ledger.hold(run, 1, now).await.unwrap().jobs {
+            let task = Some(TaskId::new("t"));
+            let events = vec![JobEvent::Send, JobEvent::Accept { task }];
+            ledger.record(run, job.ordinal, events, now).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_later_run_bought_is_not_bought_again() {
+        let ledger = Ledger::in_memory();
+        let account = AccountId::new("a");
+        let mark = ledger.mark_balance(&account).await.unwrap();
+        let balance = Balance {
+            credits: Credits::new(1000),
+            extra_credits: Credits::ZERO,
+        };
+        ledger
+            .observe_balance(&account, mark, balance, at(0))
+            .await
+            .unwrap();
+        let before = start(&ledger, "r0", at(1), vec![job(0, 4, &[])]).await;
+        buy(&ledger, &before, at(1)).await;
+        let jobs = vec![
+            job(0, 1, &[]),
+            job(1, 2, &[]),
+            job(2, 3, &[0]),
+            job(3, 4, &[]),
+        ];
+        let run = start(&ledger, "r1", at(2), jobs).await;
+        let record = ledger.run(&run).unwrap();
+        assert_eq!(skip_bought(&ledger, &record, at(3)).await, Ok(0));
+        let later = start(&ledger, "r2", at(4), vec![job(0, 1, &[])]).await;
+        buy(&ledger, &later, at(5)).await;
+
+        assert_eq!(skip_bought(&ledger, &record, at(6)).await, Ok(1));
+        let mut states = Vec::new();
+        ledger
+            .for_each_job(&run, &mut |job| states.push(job.state))
+            .unwrap();
+        use JobState::{Planned, Skipped};
+        // The fourth was bought before this run was planned: it was wanted afresh.
+        assert_eq!(states, [Skipped, Planned, Skipped, Planned]);
+    }
+}

@@ -1,0 +1,30 @@
+//! The command line: flags, configuration, environment, terminal. The only room that prints.
+//!
+//! It decides nothing about money: it reads what a person asked for, hands finished values to the rooms above,
+//! and shows what they answer.
+
+mod args;
+mod batch;
+mod commands;
+mod config;
+mod connect;
+mod context;
+mod entry;
+mod error;
+pub mod exit;
+mod from;
+mod key;
+mod ledgers;
+mod lock;
+mod log;
+mod period;
+mod prices;
+mod progress;
+mod provider;
+mod reports;
+mod session;
+mod settings;
+mod ui;
+mod values;
+
+pub use entry::main;

@@ -1,0 +1,90 @@
+//! A price list by name, or out of a user's own file.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use crate::catalog::{Catalog, PriceList};
+
+use super::error::{CommandError, ErrorKind};
+
+/// Finds a price list: a built-in one by name, else a file.
+///
+/// # Errors
+/// A usage error when there is neither, or the file's list is not valid.
+pub(crate) fn find(name: &str) -> Result<Cow<'static, PriceList>, CommandError> {
+    match PriceList::builtin(name) {
+        Ok(list) => Ok(Cow::Borrowed(list)),
+        Err(unknown) if is_file(name) => read(Path::new(name)).map_err(|failure| {
+            if Path::new(name).exists() {
+                failure
+            } else {
+                failure.hint(unknown.to_string())
+            }
+        }),
+        Err(unknown) => {
+            Err(CommandError::from(unknown).hint("a list of your own: --prices FILE.toml"))
+        }
+    }
+}
+
+/// Places the file of a price list that is named in another file, which it is relative to.
+pub(crate) fn beside(name: String, folder: &Path) -> String {
+    if is_file(&name) && Path::new(&name).is_relative() {
+        folder.join(name).to_string_lossy().into_owned()
+    } else {
+        name
+    }
+}
+
+fn is_file(name: &str) -> bool {
+    name.contains(std::path::is_separator) || name.ends_with(".toml")
+}
+
+fn read(path: &Path) -> Result<Cow<'static, PriceList>, CommandError> {
+    let label = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CommandError::new(ErrorKind::Usage, error)
+            .context(format!("the price list `{label}` can't be read"))
+    })?;
+    Ok(Cow::Owned(PriceList::parse(
+        &text,
+        &label,
+        Catalog::builtin(),
+    )?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_a_name_or_a_file() {
+        assert_eq!(find("guide").unwrap().name, "guide");
+        assert!(
+            find("gide")
+                .unwrap_err()
+                .error
+                .to_string()
+                .contains("`gide`")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        let text = "name = 'mine'\nsource = 'me'\ndated = '2026-11'\n\
+                    prices = [{ operation = 'suno.create', credits = 7 }]";
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(find(path.to_str().unwrap()).unwrap().name, "mine");
+        let missing = find("nowhere/mine.toml").unwrap_err();
+        assert!(
+            missing.error.to_string().contains("can't be read"),
+            "{missing:?}"
+        );
+    }
+
+    #[test]
+    fn a_file_named_in_a_file_is_beside_it() {
+        let beside = |name: &str| beside(name.to_owned(), Path::new("/batch"));
+        assert_eq!(beside("guide"), "guide");
+        assert_eq!(beside("mine.toml"), "/batch/mine.toml");
+        assert_eq!(beside("/etc/mine.toml"), "/etc/mine.toml");
+    }
+}

@@ -1,0 +1,120 @@
+//! What a run leaves in its output folder: `spend.csv` and `run.json`, each replaced whole.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::ledger::Ledger;
+use crate::model::RunRecord;
+use crate::report::{RunJson, SpendCsv, Summary};
+
+use super::error::{CommandError, ErrorKind};
+
+/// The table of the jobs.
+const SPEND_CSV: &str = "spend.csv";
+/// The same for programs.
+const RUN_JSON: &str = "run.json";
+
+/// Makes the output folder and sees that it can be written to, before anything is spent.
+///
+/// # Errors
+/// A storage error that names the folder.
+pub(crate) fn prepare_folder(out: &Path) -> Result<(), CommandError> {
+    let probe = Replacement::path_of(&out.join(SPEND_CSV));
+    std::fs::create_dir_all(out)
+        .and_then(|()| File::create(&probe))
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(|error| unwritable(error, out).hint("another folder: --out DIR"))
+}
+
+/// Writes both reports of a run and returns its sums.
+///
+/// # Errors
+/// A storage error that names the folder, or the ledger's own.
+pub(crate) fn write(ledger: &Ledger, run: &RunRecord, out: &Path) -> Result<Summary, CommandError> {
+    let unwritable = |error| unwritable(error, out);
+    let mut spend_file = Replacement::begin(&out.join(SPEND_CSV)).map_err(unwritable)?;
+    let mut json_file = Replacement::begin(&out.join(RUN_JSON)).map_err(unwritable)?;
+    let mut spend = SpendCsv::new(run, &mut spend_file.file).map_err(unwritable)?;
+    let mut json = RunJson::new(run, &mut json_file.file).map_err(unwritable)?;
+    let summary = visit(ledger, run, |job| {
+        spend.add(job)?;
+        json.add(job)
+    })?
+    .map_err(unwritable)?;
+    spend.finish().map_err(unwritable)?;
+    json.finish(&summary).map_err(unwritable)?;
+    spend_file
+        .commit()
+        .and_then(|()| json_file.commit())
+        .map_err(unwritable)?;
+    Ok(summary)
+}
+
+/// Adds up a run's jobs.
+///
+/// # Errors
+/// The ledger's own.
+pub(crate) fn sums(ledger: &Ledger, run: &RunRecord) -> Result<Summary, CommandError> {
+    visit(ledger, run, |_| Ok(()))?.map_err(|error| CommandError::new(ErrorKind::Bug, error))
+}
+
+/// Adds up a run's jobs, and calls `each` for every one until it fails.
+///
+/// # Errors
+/// The ledger's own; what `each` says is handed back inside.
+pub(crate) fn visit(
+    ledger: &Ledger,
+    run: &RunRecord,
+    mut each: impl FnMut(&crate::model::JobRecord) -> io::Result<()>,
+) -> Result<io::Result<Summary>, CommandError> {
+    let mut summary = Summary::new(run);
+    let mut written = Ok(());
+    let mut added = Ok(());
+    ledger.for_each_job(&run.id, &mut |job| {
+        if added.is_ok() {
+            added = summary.add(&job);
+        }
+        if written.is_ok() {
+            written = each(&job);
+        }
+    })?;
+    added.map_err(|error| CommandError::new(ErrorKind::Storage, error))?;
+    Ok(written.map(|()| summary))
+}
+
+fn unwritable(error: io::Error, out: &Path) -> CommandError {
+    CommandError::new(ErrorKind::Storage, error).context(format!(
+        "the folder `{}` can't be written to",
+        out.display()
+    ))
+}
+
+/// A file that takes another's place only once it is complete.
+struct Replacement {
+    file: BufWriter<File>,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Replacement {
+    fn path_of(path: &Path) -> PathBuf {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.with_file_name(format!(".{name}.partial"))
+    }
+
+    fn begin(path: &Path) -> io::Result<Self> {
+        let temporary = Self::path_of(path);
+        Ok(Self {
+            file: BufWriter::new(File::create(&temporary)?),
+            temporary,
+            path: path.to_owned(),
+        })
+    }
+
+    fn commit(mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        std::fs::rename(&self.temporary, &self.path)
+    }
+}

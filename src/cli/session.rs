@@ -1,0 +1,219 @@
+//! One process's work on a run: carries it out, heeds signals, shows progress, writes the reports, says how it ended.
+
+use std::path::Path;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::catalog::Catalog;
+use crate::exec::{self, ControlHandle, Ending, Engine, RunOptions};
+use crate::ledger::Ledger;
+use crate::model::{RunId, RunRecord, StopCause};
+use crate::report::{Summary, status_json, summary_quiet, summary_text};
+
+use super::connect::Connection;
+use super::context::Context;
+use super::error::{CommandError, ErrorKind};
+use super::exit::{self, Exit};
+use super::progress::Progress;
+use super::reports;
+use super::ui::Ui;
+
+/// What a run is carried out with.
+pub(crate) struct Session<'a> {
+    /// The surroundings.
+    pub(crate) context: &'a Context,
+    /// The runtime that the ledger was used with so far.
+    pub(crate) runtime: &'a tokio::runtime::Runtime,
+    /// The ledger.
+    pub(crate) ledger: Ledger,
+    /// The provider.
+    pub(crate) connection: Connection,
+    /// Limits that are not about credits.
+    pub(crate) options: RunOptions,
+    /// Print each event as a line of JSON.
+    pub(crate) events: bool,
+}
+
+impl Session<'_> {
+    /// Carries a run out, or goes on with it, and says how it ended.
+    ///
+    /// # Errors
+    /// When nothing could be sent, or the reports can't be written.
+    pub(crate) fn carry_out(self, run: &RunId) -> Result<Exit, CommandError> {
+        let ending = self.runtime.block_on(self.work(run))?;
+        let record = self.ledger.run(run)?;
+        let code = exit_code(&ending);
+        let out = Path::new(&record.settings.out);
+        let summary = match reports::write(&self.ledger, &record, out) {
+            Ok(summary) => summary,
+            // The ledger has it all: a report that can't be written is said, and does not hide how the run ended.
+            Err(failure) if code != exit::DONE => {
+                super::error::report(&failure, &self.context.ui);
+                reports::sums(&self.ledger, &record)?
+            }
+            Err(failure) => return Err(failure.hint(format!("setlist report {run}"))),
+        };
+        self.conclude(&record, &summary, code)?;
+        Ok(Exit(code))
+    }
+
+    async fn work(&self, run: &RunId) -> Result<Ending, CommandError> {
+        let engine = Engine {
+            ledger: self.ledger.clone(),
+            service: self.connection.service.clone(),
+            catalog: Catalog::builtin().clone(),
+            clock: self.connection.clock.clone(),
+            seed: self.connection.seed,
+        };
+        let (handle, control) = exec::control();
+        let signals = Signals::listen()?;
+        let heeding = tokio::spawn(signals.heed(handle));
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let progress = Progress::new(&self.context.ui, &self.ledger, run, self.events);
+        let working = exec::carry_out(&engine, run, self.options, control, sender);
+        let (ending, ()) = tokio::join!(working, progress.show(receiver));
+        heeding.abort();
+        Ok(ending?)
+    }
+
+    fn conclude(&self, run: &RunRecord, summary: &Summary, code: u8) -> Result<(), CommandError> {
+        let ui: &Ui = &self.context.ui;
+        if ui.json() {
+            let mut object = status_json(run, summary);
+            if let Some(object) = object.as_object_mut() {
+                object.insert("exit_code".to_owned(), json!(code));
+                if self.events {
+                    object.insert("event".to_owned(), json!("finished"));
+                }
+            }
+            return ui.json_result(&object);
+        }
+        if ui.is_watched() {
+            ui.tell(&summary_text(run, summary));
+        } else {
+            ui.warn(&summary_quiet(run, summary));
+        }
+        Ok(())
+    }
+}
+
+/// Returns the exit code for how a run ended.
+fn exit_code(ending: &Ending) -> u8 {
+    match ending {
+        Ending::Done => exit::DONE,
+        Ending::SomeFailed | Ending::Stopped(StopCause::Failures) => exit::SOME_FAILED,
+        Ending::InDoubt => exit::IN_DOUBT,
+        Ending::Stopped(StopCause::ProviderCredits | StopCause::Limit { .. }) => exit::CREDIT_LIMIT,
+        Ending::Stopped(StopCause::Access { .. }) => exit::ACCESS,
+        Ending::Stopped(StopCause::Unreachable { .. }) => exit::UNREACHABLE,
+        Ending::Stopped(StopCause::Signal(number)) => exit::of_signal(*number),
+        Ending::Stopped(StopCause::TimeLimit) => exit::TIME_LIMIT,
+        Ending::Stopped(StopCause::Storage { .. }) => exit::STORAGE,
+    }
+}
+
+/// SIGINT and SIGTERM, listened to from before the first request.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+const SIGINT: i32 = 2;
+#[cfg(unix)]
+const SIGTERM: i32 = 15;
+
+#[cfg(unix)]
+impl Signals {
+    /// Starts to listen: from here on no signal ends the process by itself.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn listen() -> Result<Self, CommandError> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let deaf = |error: std::io::Error| {
+            CommandError::new(ErrorKind::Storage, error).context("signals can't be listened to")
+        };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(deaf)?,
+            terminate: signal(SignalKind::terminate()).map_err(deaf)?,
+        })
+    }
+
+    /// Waits for the next signal and returns its number.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => SIGINT,
+            _ = self.terminate.recv() => SIGTERM,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    pub(crate) fn listen() -> Result<Self, CommandError> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> i32 {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // No signal can ever come; the run ends by itself.
+            std::future::pending::<()>().await;
+        }
+        SIGINT
+    }
+}
+
+impl Signals {
+    /// Waits for one signal.
+    pub(crate) async fn wait(mut self) {
+        self.next().await;
+    }
+
+    /// Tells a run of every signal: the first one stops it, the second makes it leave.
+    async fn heed(mut self, handle: ControlHandle) {
+        loop {
+            let number = self.next().await;
+            handle.stop(StopCause::Signal(number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Credits;
+
+    #[test]
+    fn every_ending_has_its_code() {
+        let message = String::new;
+        let limit = StopCause::Limit {
+            limit: "run".to_owned(),
+            left: Credits::ZERO,
+            needed: Credits::ZERO,
+        };
+        for (cause, code) in [
+            (StopCause::ProviderCredits, 8),
+            (limit, 8),
+            (StopCause::Access { message: message() }, 3),
+            (StopCause::Unreachable { message: message() }, 75),
+            (StopCause::Signal(2), 130),
+            (StopCause::Signal(15), 143),
+            (StopCause::TimeLimit, 10),
+            (StopCause::Failures, 1),
+            (StopCause::Storage { message: message() }, 74),
+        ] {
+            assert_eq!(
+                exit_code(&Ending::Stopped(cause.clone())),
+                code,
+                "{cause:?}"
+            );
+        }
+        assert_eq!(exit_code(&Ending::Done), 0);
+        assert_eq!(exit_code(&Ending::SomeFailed), 1);
+        assert_eq!(exit_code(&Ending::InDoubt), 5);
+    }
+}

@@ -1,0 +1,89 @@
+//! Words of the command line that stand for values; spans and rates are the manifest's own.
+//!
+//! Text in, checked value out; what is wrong is said in the words of the person who typed it.
+
+/// How many failed jobs stop a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureLimit {
+    /// So many jobs.
+    Jobs(u64),
+    /// This share of all jobs, in percent.
+    Percent(u8),
+}
+
+impl FailureLimit {
+    /// Returns the number of failed jobs that stops a run of so many; always at least 1.
+    pub(crate) fn of(self, jobs: u64) -> u64 {
+        match self {
+            Self::Jobs(limit) => limit,
+            Self::Percent(share) => {
+                let share = u128::from(jobs) * u128::from(share);
+                u64::try_from(share.div_ceil(100))
+                    .unwrap_or(u64::MAX)
+                    .max(1)
+            }
+        }
+    }
+}
+
+/// Reads a number of jobs (`5`) or a share of them (`10%`).
+///
+/// # Errors
+/// A sentence, when the text is neither.
+pub(crate) fn failure_limit(text: &str) -> Result<FailureLimit, String> {
+    let malformed = || format!("`{text}` is neither a number of jobs nor a share such as `10%`");
+    match text.strip_suffix('%') {
+        Some(share) => match share.parse() {
+            Ok(share @ 1..=100) => Ok(FailureLimit::Percent(share)),
+            _ => Err(malformed()),
+        },
+        None => match text.parse() {
+            Ok(0) | Err(_) => Err(malformed()),
+            Ok(jobs) => Ok(FailureLimit::Jobs(jobs)),
+        },
+    }
+}
+
+/// Reads a number of requests or tasks that is at least 1.
+///
+/// # Errors
+/// A sentence, when the text is no such number.
+pub(crate) fn at_least_one(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` is not a whole number from 1 on")),
+        Ok(number) => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_limit_is_a_number_or_a_share() {
+        for (text, jobs, limit) in [
+            ("5", 1000, 5),
+            ("10%", 100, 10),
+            ("10%", 101, 11),
+            ("1%", 3, 1),
+            ("100%", 0, 1),
+        ] {
+            assert_eq!(
+                failure_limit(text).unwrap().of(jobs),
+                limit,
+                "{text} of {jobs}"
+            );
+        }
+        for bad in ["", "%", "0", "0%", "101%", "-1", "1.5%", "ten"] {
+            assert!(failure_limit(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_at_least_one() {
+        assert_eq!(at_least_one("7"), Ok(7));
+        for bad in ["0", "-1", "", "x", "4294967296"] {
+            assert!(at_least_one(bad).is_err(), "{bad}");
+        }
+    }
+}

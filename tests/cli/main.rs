@@ -1,0 +1,12 @@
+//! The program as a user meets it: the real binary, on the simulator, with everything it says in one snapshot.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that can't go on must fail where it stands"
+)]
+
+mod test_env;
+
+mod basics;
+mod runs;
+mod served;
