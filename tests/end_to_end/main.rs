@@ -1,0 +1,18 @@
+//! The real binary over HTTP, against `setlist simulate`: what it promises about money, checked by the simulator's own books.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation
+)]
+
+mod bad_input;
+mod bad_server;
+mod books;
+mod crash;
+mod dry;
+mod output;
+mod shared_ledger;
+mod signals;
+mod world;
