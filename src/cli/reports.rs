@@ -11,7 +11,7 @@ use crate::report::{RunJson, SpendCsv, Summary};
 use super::error::{CommandError, ErrorKind};
 
 /// The table of the jobs.
-const SPEND_CSV: &str = "spend.csv";
+pub(crate) const SPEND_CSV: &str = "spend.csv";
 /// The same for programs.
 const RUN_JSON: &str = "run.json";
 

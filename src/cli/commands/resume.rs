@@ -54,6 +54,7 @@ pub(crate) struct ResumeArgs {
 /// Goes on with a run.
 pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandError> {
     let Some(record) = find(args, context)? else {
+        make_up_reports(args, context)?;
         return nothing_to_do(context);
     };
     let _manifest_lock =
@@ -105,6 +106,26 @@ fn find(args: &ResumeArgs, context: &Context) -> Result<Option<RunRecord>, Comma
         None => ledgers::latest_unfinished(&ledger)?,
     };
     Ok(found.filter(|run| run.state != RunState::Finished || args.retry_failed))
+}
+
+/// Writes the reports of a run that ended, when its process was cut off between its end and its reports.
+fn make_up_reports(args: &ResumeArgs, context: &Context) -> Result<(), CommandError> {
+    let Some(ledger) = ledgers::look(context)? else {
+        return Ok(());
+    };
+    let record = match &args.run {
+        Some(name) => Some(ledgers::pick(&ledger, Some(name))?),
+        None => ledger.runs(1)?.pop(),
+    };
+    let Some(record) = record else {
+        return Ok(());
+    };
+    let out = Path::new(&record.settings.out);
+    if record.state == RunState::Finished && !out.join(reports::SPEND_CSV).exists() {
+        reports::prepare_folder(out)?;
+        reports::write(&ledger, &record, out)?;
+    }
+    Ok(())
 }
 
 fn nothing_to_do(context: &Context) -> Result<Exit, CommandError> {
