@@ -226,42 +226,6 @@ fn run_json_holds_the_run_its_jobs_and_its_summary() {
 }
 
 #[test]
-fn a_sidecar_tells_of_its_own_clip() {
-    let records = mixed();
-    let value = sidecar(&run(RunState::Finished), &records[0], 1, "audio/song-2.mp3");
-    assert_snapshot!(serde_json::to_string_pretty(&value).unwrap(), @r#"
-    {
-      "file": "audio/song-2.mp3",
-      "manifest": "midnight-drive",
-      "run": "r7",
-      "job": "song",
-      "operation": "suno.create",
-      "provider": "simulator",
-      "inputs": {
-        "title": "Neon Rain"
-      },
-      "clip_id": "c-2",
-      "label": null,
-      "duration_s": 149.0,
-      "clip": {
-        "clip_id": "c-2",
-        "title": "Neon Rain",
-        "duration": 149.0
-      },
-      "task_id": "t-1",
-      "price": 10,
-      "charged": 10,
-      "refunded": 0,
-      "price_list": "guide",
-      "reused_from": null,
-      "submitted_at": "2026-11-22T10:00:01.000Z",
-      "finished_at": "2026-11-22T10:02:31.500Z",
-      "fingerprint": "00000000000000000000000000000000"
-    }
-    "#);
-}
-
-#[test]
 fn status_and_runs() {
     let mut run = run(RunState::Stopped);
     let summary = summed(&run, &mixed());
