@@ -21,6 +21,7 @@ mod ending;
 mod files;
 mod limiter;
 mod observe;
+mod output;
 mod poll;
 mod recover;
 mod saver;

@@ -13,7 +13,8 @@ use crate::ledger::{HeldJob, JobEvent};
 use crate::model::{Download, JobResult, RunEvent};
 
 use super::backoff;
-use super::files::{self, Name, Placed};
+use super::files::{self, Name};
+use super::output::{self, Content, Placed, Sum};
 use super::worker::{Message, Shared, storage};
 
 /// The largest file that is taken: an hour of uncompressed stereo is well below it.
@@ -62,7 +63,7 @@ pub(super) async fn reuse(shared: Arc<Shared>, job: HeldJob) -> Message {
     let from = PathBuf::from(&earlier.out);
     let sources: Vec<PathBuf> = earlier.files.iter().map(|file| from.join(file)).collect();
     let all_there = !sources.is_empty() && sources.iter().all(|path| is_there(path));
-    let done = if all_there && same_folder(&from, &shared.out) {
+    let done = if all_there && shared.out.is(&from) {
         Ok(earlier.files.clone())
     } else {
         files_of(&shared, &job, &earlier.result, &sources).await
@@ -114,7 +115,7 @@ async fn files_of(
         shared.tell(RunEvent::Saved {
             job: job.id.clone(),
             file: placed.file.clone(),
-            bytes: placed.bytes,
+            bytes: placed.content.bytes,
         });
         saved.push(placed.file);
     }
@@ -162,10 +163,11 @@ fn texts(shared: &Shared, job: &HeldJob, result: &JobResult) -> Result<Vec<Strin
             extension,
         };
         let target = files::target(job, &name);
-        let temporary = shared.out.join(files::temporary(&target, job, index + 1));
-        let placed = files::write_whole(&shared.out, &temporary, &target, content.as_bytes())
+        let file = shared
+            .out
+            .write(&target, content.as_bytes())
             .map_err(SaveError::disk(&target))?;
-        saved.push(placed.file);
+        saved.push(file);
     }
     Ok(saved)
 }
@@ -218,14 +220,18 @@ async fn fetch(
         extension: &extension,
     };
     let target = files::target(job, &name);
-    let temporary = shared.out.join(files::temporary(&target, job, number));
-    files::prepare_folder(&shared.out, &target).map_err(SaveError::disk(&target))?;
+    let temporary = shared.out.path(files::temporary(&target, job, number));
+    shared
+        .out
+        .prepare(&target)
+        .map_err(SaveError::disk(&target))?;
     let written = stream_to(body, &temporary).await;
-    let placed = written.and_then(|()| {
+    let placed = written.and_then(|content| {
         if let Some(why) = files::implausible(&temporary).map_err(SaveError::disk(&temporary))? {
             return Err(SaveError::Implausible(why));
         }
-        files::place(&shared.out, &temporary, &target).map_err(SaveError::disk(&target))
+        let placed = shared.out.place(&temporary, &target, content);
+        placed.map_err(SaveError::disk(&target))
     });
     if placed.is_err() {
         // What is left of a failed attempt is of no use; that it can't be removed changes nothing.
@@ -235,15 +241,15 @@ async fn fetch(
 }
 
 /// Writes a body to a file as it comes, and makes it durable.
-async fn stream_to(mut body: FileBody, path: &Path) -> Result<(), SaveError> {
+async fn stream_to(mut body: FileBody, path: &Path) -> Result<Content, SaveError> {
     let mut file = tokio::fs::File::create(path)
         .await
         .map_err(SaveError::disk(path))?;
-    let mut bytes: u64 = 0;
+    let mut sum = Sum::default();
     while let Some(chunk) = body.body.next().await {
         let chunk = chunk?;
-        bytes = bytes.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        if bytes > FILE_BYTES_MAX {
+        sum.add(&chunk);
+        if sum.bytes() > FILE_BYTES_MAX {
             return Err(SaveError::TooLarge);
         }
         file.write_all(&chunk)
@@ -251,15 +257,14 @@ async fn stream_to(mut body: FileBody, path: &Path) -> Result<(), SaveError> {
             .map_err(SaveError::disk(path))?;
     }
     if let Some(promised) = body.content_length
-        && promised != bytes
+        && promised != sum.bytes()
     {
-        return Err(SaveError::Length {
-            got: bytes,
-            promised,
-        });
+        let got = sum.bytes();
+        return Err(SaveError::Length { got, promised });
     }
     file.flush().await.map_err(SaveError::disk(path))?;
-    file.sync_all().await.map_err(SaveError::disk(path))
+    file.sync_all().await.map_err(SaveError::disk(path))?;
+    Ok(sum.content())
 }
 
 fn copy(
@@ -280,12 +285,13 @@ fn copy(
         extension: &extension,
     };
     let target = files::target(job, &name);
-    let temporary = shared.out.join(files::temporary(&target, job, number));
+    let temporary = shared.out.path(files::temporary(&target, job, number));
     let copied = || {
-        files::prepare_folder(&shared.out, &target)?;
+        shared.out.prepare(&target)?;
         std::fs::copy(source, &temporary)?;
         std::fs::File::open(&temporary)?.sync_all()?;
-        files::place(&shared.out, &temporary, &target)
+        let content = output::digest(&temporary)?;
+        shared.out.place(&temporary, &target, content)
     };
     copied().map_err(SaveError::disk(&target))
 }
@@ -302,8 +308,8 @@ fn describe(
     let inputs: Value = serde_json::from_str(&job.inputs).unwrap_or(Value::Null);
     let description = json!({
         "file": placed.file,
-        "bytes": placed.bytes,
-        "sha256": placed.sha256,
+        "bytes": placed.content.bytes,
+        "sha256": placed.content.sha256,
         "run": shared.run,
         "job": job.id,
         "operation": job.operation,
@@ -313,14 +319,12 @@ fn describe(
         "result": result.fields,
     });
     let text = serde_json::to_string_pretty(&description).unwrap_or_default() + "\n";
-    files::write_sidecar(&shared.out, &placed.file, text.as_bytes())
+    shared
+        .out
+        .write_sidecar(&placed.file, text.as_bytes())
         .map_err(SaveError::disk(Path::new(&placed.file)))
 }
 
 fn is_there(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.len() > 0)
-}
-
-fn same_folder(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

@@ -19,6 +19,7 @@ use crate::model::{
 
 use super::cadence::Cadence;
 use super::limiter::Limiter;
+use super::output::Output;
 use super::poll::Polled;
 use super::submit::Submitted;
 
@@ -56,7 +57,7 @@ pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) run: RunId,
     pub(super) settings: RunSettings,
-    pub(super) out: PathBuf,
+    pub(super) out: Output,
     pub(super) limiter: Limiter,
     pub(super) cadence: Cadence,
     pub(super) poll_slots: Semaphore,
@@ -93,7 +94,7 @@ impl Shared {
         let (clock, seed) = (engine.clock.clone(), engine.seed);
         Self {
             run,
-            out: PathBuf::from(&settings.out),
+            out: Output::new(PathBuf::from(&settings.out)),
             limiter: Limiter::new(clock, settings.rate, seed),
             cadence: Cadence::new(settings.poll, seed.wrapping_add(1)),
             poll_slots: Semaphore::new(POLL_SLOTS),
