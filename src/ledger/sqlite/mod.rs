@@ -4,6 +4,7 @@
 
 mod enrol;
 mod error;
+mod group;
 mod hold;
 mod open;
 mod read;

@@ -1,20 +1,21 @@
 //! Notes what happened to a job: its own row, the sums above it, and the jobs that need it.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::ledger::command::{JobEvent, LedgerError};
-use crate::ledger::entry::{Booking, Entry, has_ended};
-use crate::ledger::store::{Owner, requirements, skip_reason, slot};
+use crate::ledger::entry::Entry;
+use crate::ledger::store::{Owner, requirements, skip_reason};
 use crate::model::{JobState, Ordinal, Reuse, RunId, RunState};
 
 use super::enrol::name_of;
 use super::error::Trouble;
+use super::group::{Group, Tally};
 use super::rows::{
-    ENTRY_COLUMNS, RunHead, amount, entry, from_json, list, maybe_list, ordinal, to_json,
-    write_entry,
+    ENTRY_COLUMNS, entry, from_json, list, maybe_list, ordinal, to_json, write_entry,
 };
 use super::runs::fence;
 
@@ -24,9 +25,10 @@ pub(super) fn load_entry(
     run: i64,
     job: Ordinal,
 ) -> Result<Entry, Trouble> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {ENTRY_COLUMNS} FROM jobs j WHERE j.run = ?1 AND j.ordinal = ?2"
-    ))?;
+    static SELECT: LazyLock<String> = LazyLock::new(|| {
+        format!("SELECT {ENTRY_COLUMNS} FROM jobs j WHERE j.run = ?1 AND j.ordinal = ?2")
+    });
+    let mut statement = connection.prepare_cached(&SELECT)?;
     let mut rows = statement.query(params![run, job.0])?;
     match rows.next()? {
         Some(row) => entry(row),
@@ -38,14 +40,15 @@ pub(super) fn load_entry(
 }
 
 pub(super) fn record(
-    connection: &Connection,
+    group: &mut Group<'_>,
     run: &RunId,
     owner: Owner,
     job: Ordinal,
     events: &[JobEvent],
     now: Timestamp,
 ) -> Result<JobState, Trouble> {
-    let head = RunHead::load(connection, run)?;
+    let connection = group.connection();
+    let head = group.lend_head(run)?;
     if head.state == RunState::Enrolling || events.iter().any(JobEvent::needs_lease) {
         fence(connection, &head, owner, now)?;
     }
@@ -83,7 +86,8 @@ pub(super) fn record(
         }
         _ => {}
     }
-    book(connection, &head, &booking, &tally)?;
+    group.book(&head, &booking, &tally)?;
+    group.keep_head(head);
     Ok(after.state)
 }
 
@@ -103,61 +107,6 @@ fn write_texts(
                 .execute(params![run, job.0, maybe_list(files)?])?,
             _ => 0,
         };
-    }
-    Ok(())
-}
-
-/// By how much the counters of a run change.
-#[derive(Debug, Default)]
-struct Tally {
-    ended: i64,
-    in_doubt: i64,
-    bad: i64,
-}
-
-impl Tally {
-    fn count(&mut self, before: JobState, after: JobState) {
-        let change =
-            |applies: fn(JobState) -> bool| i64::from(applies(after)) - i64::from(applies(before));
-        self.ended += change(has_ended);
-        self.in_doubt += change(|state| state == JobState::InDoubt);
-        self.bad += change(JobState::ended_badly);
-    }
-}
-
-/// Adds to the sums of run, account and quarter of an hour, in the transaction of the step that they are about.
-fn book(
-    connection: &Connection,
-    head: &RunHead,
-    booking: &Booking,
-    tally: &Tally,
-) -> Result<(), Trouble> {
-    let (charged, refunded) = (amount(booking.charged)?, amount(booking.refunded)?);
-    if let Some(submitted_at) = booking.submitted_at {
-        connection
-            .prepare_cached(
-                "UPDATE accounts SET charged = charged + ?2, refunded = refunded + ?3 WHERE key = ?1",
-            )?
-            .execute([head.account, charged, refunded])?;
-        connection
-            .prepare_cached(
-                "INSERT INTO charges (account, slot, charged, refunded) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (account, slot) DO UPDATE SET charged = charges.charged + excluded.charged, \
-                 refunded = charges.refunded + excluded.refunded",
-            )?
-            .execute([head.account, slot(submitted_at), charged, refunded])?;
-    }
-    let is_counted = tally.ended != 0 || tally.in_doubt != 0 || tally.bad != 0;
-    if is_counted || booking.submitted_at.is_some() {
-        // A finished run with a job that is to be done again is a stopped one.
-        connection
-            .prepare_cached(
-                "UPDATE runs SET charged = charged + ?2, refunded = refunded + ?3, \
-                 ended = ended + ?4, in_doubt = in_doubt + ?5, bad = bad + ?6, \
-                 state = CASE WHEN state = 'finished' AND ended + ?4 < jobs THEN 'stopped' ELSE state END \
-                 WHERE key = ?1",
-            )?
-            .execute([head.key, charged, refunded, tally.ended, tally.in_doubt, tally.bad])?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::ledger::command::LedgerError;
 use crate::ledger::store::{Command, Reply, Request, Write};
 
 use super::error::{Trouble, storage};
+use super::group::Group;
 use super::read::SqliteReader;
 use super::{enrol, hold, open, record, runs};
 
@@ -50,10 +51,11 @@ impl SqliteStore {
         group: &[Request],
     ) -> Result<Option<Vec<Answer>>, rusqlite::Error> {
         let transaction = begin(&mut self.connection)?;
+        let mut shared = Group::new(&transaction);
         let mut answers = Vec::with_capacity(group.len());
         for request in group {
             let before = transaction.total_changes();
-            match apply(&transaction, request) {
+            match apply(&mut shared, request) {
                 Ok(reply) => answers.push(Ok(reply)),
                 Err(Trouble::Database(error)) => return Err(error),
                 Err(Trouble::Refused(error)) if transaction.total_changes() == before => {
@@ -62,8 +64,12 @@ impl SqliteStore {
                 Err(Trouble::Refused(_)) => return transaction.rollback().map(|()| None),
             }
         }
-        transaction.commit()?;
-        Ok(Some(answers))
+        match shared.settle() {
+            Ok(_) => transaction.commit().map(|()| Some(answers)),
+            Err(Trouble::Database(error)) => Err(error),
+            // One of them can't be added up: which one, savepoints tell.
+            Err(Trouble::Refused(_)) => transaction.rollback().map(|()| None),
+        }
     }
 
     /// Commits the group, and undoes each refused request by itself.
@@ -72,12 +78,16 @@ impl SqliteStore {
         group: &[Request],
     ) -> Result<Vec<Answer>, rusqlite::Error> {
         let transaction = begin(&mut self.connection)?;
+        let mut shared = Group::new(&transaction);
         let mut answers = Vec::with_capacity(group.len());
         for request in group {
             execute(&transaction, "SAVEPOINT request")?;
-            answers.push(match apply(&transaction, request) {
+            let reply =
+                apply(&mut shared, request).and_then(|reply| shared.settle().map(|_| reply));
+            answers.push(match reply {
                 Ok(reply) => Ok(reply),
                 Err(Trouble::Refused(error)) => {
+                    shared.forget();
                     execute(&transaction, "ROLLBACK TO request")?;
                     Err(error)
                 }
@@ -109,13 +119,18 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-fn apply(connection: &Connection, request: &Request) -> Result<Reply, Trouble> {
+fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
     let Request {
         run,
         owner,
         command,
     } = request;
     let owner = *owner;
+    let connection = match command {
+        Command::Record { .. } => group.connection(),
+        // All others may read the sums.
+        _ => group.settle()?,
+    };
     match command {
         Command::Enroll { run, now } => runs::enroll(connection, run, owner, *now)?,
         Command::AddJobs { jobs } => enrol::add_jobs(connection, run, owner, jobs)?,
@@ -140,7 +155,7 @@ fn apply(connection: &Connection, request: &Request) -> Result<Reply, Trouble> {
             return hold::hold(connection, run, owner, *want, *now).map(Reply::Held);
         }
         Command::Record { job, events, now } => {
-            return record::record(connection, run, owner, *job, events, *now).map(Reply::State);
+            return record::record(group, run, owner, *job, events, *now).map(Reply::State);
         }
     }
     Ok(Reply::Done)
