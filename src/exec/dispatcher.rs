@@ -21,6 +21,8 @@ use super::worker::{self, Engine, Message, RunOptions, Shared};
 
 /// How often the lease of a run is renewed; a third of how long it lasts.
 const LEASE_RENEWAL: Duration = Duration::from_secs(20);
+/// How often jobs are asked for again that another run is buying just now.
+const SAME_ELSEWHERE: Duration = Duration::from_secs(2);
 /// Saves under way or waiting at once, per concurrency slot; beyond it no new job starts.
 const SAVES_PER_SLOT: usize = 4;
 
@@ -203,6 +205,7 @@ impl Dispatcher {
             |limit| clock.sleep(limit),
         );
         let mut renewal = clock.sleep(LEASE_RENEWAL);
+        let mut recheck = clock.sleep(SAME_ELSEWHERE);
         loop {
             if matches!(self.fill().await, Turn::Over) {
                 return Stop {
@@ -234,6 +237,10 @@ impl Dispatcher {
                     if let Err(error) = self.shared.engine.ledger.renew_lease(&self.shared.run, now).await {
                         self.stop(StopCause::Storage { message: error.to_string() });
                     }
+                }
+                () = &mut recheck, if self.waits_for_another() => {
+                    recheck = clock.sleep(SAME_ELSEWHERE);
+                    self.stale = true;
                 }
                 () = &mut deadline => {
                     deadline = Box::pin(std::future::pending());
@@ -269,7 +276,8 @@ impl Dispatcher {
                 self.refresh().await;
             }
         }
-        if self.running + self.saving > 0 || (!self.backlog.is_empty() && self.slots > 0) {
+        let is_busy = self.running + self.saving > 0 || !self.backlog.is_empty();
+        if is_busy || self.waits_for_another() {
             return Turn::Wait;
         }
         if self.cause.is_none()
@@ -279,6 +287,11 @@ impl Dispatcher {
             self.announce_stop();
         }
         Turn::Over
+    }
+
+    /// Tells whether jobs wait for what another run is buying.
+    fn waits_for_another(&self) -> bool {
+        self.cause.is_none() && self.answer.deferred > 0
     }
 
     fn has_room(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The run as a whole, against a scripted provider and the ledger in memory, under paused time.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -246,6 +247,24 @@ async fn stage_on(
         clock,
         seed: 11,
     };
+    let jobs_count = u32::try_from(jobs.len()).unwrap();
+    let run = enrol(&engine, "r1", out.path(), limits, jobs).await;
+    Stage {
+        provider,
+        engine,
+        run,
+        out,
+        jobs: jobs_count,
+    }
+}
+
+async fn enrol(
+    engine: &Engine,
+    id: &str,
+    out: &Path,
+    limits: SpendLimits,
+    jobs: Vec<NewJob>,
+) -> RunId {
     let settings = RunSettings {
         provider: "simulator".to_owned(),
         base_url: String::new(),
@@ -257,11 +276,11 @@ async fn stage_on(
         concurrency: 4,
         poll: Some(Duration::from_secs(5)),
         timeout: Duration::from_secs(60),
-        out: out.path().display().to_string(),
+        out: out.display().to_string(),
         limits,
         simulator: json!(null),
     };
-    let run = RunId::new("r1");
+    let run = RunId::new(id);
     let new = NewRun {
         id: run.clone(),
         manifest: "m".to_owned(),
@@ -271,20 +290,10 @@ async fn stage_on(
         price_list: "guide".to_owned(),
         settings,
     };
-    let count = u32::try_from(jobs.len()).unwrap();
-    engine
-        .ledger
-        .enroll(new, Timestamp::UNIX_EPOCH)
-        .await
-        .unwrap();
+    let now = Timestamp::UNIX_EPOCH;
+    engine.ledger.enroll(new, now).await.unwrap();
     engine.ledger.add_jobs(&run, jobs).await.unwrap();
-    Stage {
-        provider,
-        engine,
-        run,
-        out,
-        jobs: count,
-    }
+    run
 }
 
 impl Stage {
@@ -789,5 +798,43 @@ proptest! {
             prop_assert!(stage.provider.accepted_total() >= again);
             Ok(())
         })?;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_runs_at_once_that_want_the_same_pay_for_it_once() {
+    let limits = SpendLimits::default;
+    let mut stage = stage(Provider::with(100, vec![]), limits(), independent(6)).await;
+    let ledger = stage.engine.ledger.clone();
+    let first = stage.run.clone();
+    let other_process = Engine {
+        ledger: ledger.of_another_process(),
+        ..stage.engine.clone()
+    };
+    let second_out = tempfile::tempdir().unwrap();
+    let (out, jobs) = (second_out.path(), independent(8));
+    let second = enrol(&other_process, "r2", out, limits(), jobs).await;
+    let go = async |engine: &Engine, run: &RunId| {
+        let (_handle, control) = control();
+        let (events, _) = mpsc::unbounded_channel();
+        carry_out(engine, run, RunOptions::default(), control, events).await
+    };
+    let endings = tokio::join!(go(&stage.engine, &first), go(&other_process, &second));
+    let endings = (endings.0.unwrap(), endings.1.unwrap());
+    assert_eq!(endings, (Ending::Done, Ending::Done));
+    assert_eq!(stage.provider.accepted_total(), 8);
+    let charged = |run| ledger.run(run).unwrap().totals.charged.get();
+    assert_eq!(charged(&first) + charged(&second), 8 * PRICE);
+    for run in [first, second] {
+        stage.run = run;
+        let states = stage.states();
+        assert!(
+            states.iter().all(|state| *state == JobState::Saved),
+            "{states:?}"
+        );
+        for record in stage.records() {
+            let out = &ledger.run(&stage.run).unwrap().settings.out;
+            assert!(Path::new(out).join(&record.files[0]).exists());
+        }
     }
 }

@@ -190,6 +190,8 @@ pub struct HoldAnswer {
     pub shortage: Option<Shortage>,
     /// Jobs of this run that wait: startable now or once a job they need is done.
     pub waiting: u64,
+    /// Jobs passed over because another run is buying the same just now: ask again when that may be done.
+    pub deferred: u64,
 }
 
 /// Why the ledger did not do something.

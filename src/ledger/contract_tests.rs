@@ -78,6 +78,20 @@ pub(super) fn print(n: u32) -> Fingerprint {
     Fingerprint(u128::from(n).to_be_bytes())
 }
 
+/// Makes jobs that no other run has.
+pub(super) fn only_of(run: &str, jobs: impl Iterator<Item = NewJob>) -> Vec<NewJob> {
+    let mark = |mut job: NewJob| {
+        let name = run.bytes().rev().take(8);
+        job.fingerprint
+            .0
+            .iter_mut()
+            .zip(name)
+            .for_each(|(byte, letter)| *byte = letter);
+        job
+    };
+    jobs.map(mark).collect()
+}
+
 pub(super) fn needing(ordinal: u32, price: u64, needs: &[u32]) -> NewJob {
     NewJob {
         needs: needs.iter().copied().map(Ordinal).collect(),
@@ -243,6 +257,9 @@ contract! {
     runs_are_found_by_manifest_and_prefix
     settings_can_change_and_the_opening_cannot
     what_is_not_there_is_named
+    two_runs_that_want_the_same_buy_it_once
+    what_another_run_may_have_bought_is_not_bought
+    what_was_bought_before_a_run_was_made_can_be_bought_afresh
 }
 
 async fn a_job_goes_its_way(ledger: &Ledger) {
@@ -322,19 +339,19 @@ fn short(limit: LimitKind, left: u64, needed: u64) -> Option<Shortage> {
 }
 
 async fn holds_stay_below_each_limit(ledger: &Ledger) {
-    let jobs = || (0..5).map(|n| new_job(n, 10)).collect::<Vec<_>>();
+    let jobs = |run| only_of(run, (0..5).map(|n| new_job(n, 10)));
     observe(ledger, 100).await;
-    let one = started(ledger, new_run("one", cap(25)), jobs()).await;
+    let one = started(ledger, new_run("one", cap(25)), jobs("one")).await;
     let period = SpendLimits {
         period: Some(credits(45)),
         ..SpendLimits::default()
     };
-    let two = started(ledger, new_run("two", period), jobs()).await;
+    let two = started(ledger, new_run("two", period), jobs("two")).await;
     let keep = SpendLimits {
         keep: credits(35),
         ..SpendLimits::default()
     };
-    let three = started(ledger, new_run("three", keep), jobs()).await;
+    let three = started(ledger, new_run("three", keep), jobs("three")).await;
 
     let held = hold(ledger, &one, 9).await;
     assert_eq!(held, (vec![0, 1], short(LimitKind::Run, 5, 10), 3));
@@ -633,6 +650,124 @@ async fn reused_jobs_are_handed_out_once_and_cost_nothing(ledger: &Ledger) {
         .await
         .unwrap();
     assert_eq!(next.run(&run).unwrap().totals.charged, credits(10));
+}
+
+/// Asks for holds, and tells what was handed out to buy, handed out to use, and passed over.
+async fn hold_beside(ledger: &Ledger, run: &RunId, now: i64) -> (Vec<u32>, Vec<u32>, u64) {
+    let answer = ledger.hold(run, 9, at(now)).await.unwrap();
+    let (used, bought) = answer
+        .jobs
+        .iter()
+        .partition::<Vec<_>, _>(|job| job.reused.is_some());
+    let places = |jobs: Vec<&HeldJob>| jobs.iter().map(|job| job.ordinal.0).collect();
+    (places(bought), places(used), answer.deferred)
+}
+
+async fn two_runs_that_want_the_same_buy_it_once(ledger: &Ledger) {
+    observe(ledger, 100).await;
+    let jobs = || vec![new_job(0, 10), needing(1, 10, &[0])];
+    let first = started(ledger, new_run("one", cap(50)), jobs()).await;
+    let second = started(ledger, new_run("two", cap(50)), jobs()).await;
+
+    assert_eq!(hold_beside(ledger, &first, 1).await, (vec![0], vec![], 0));
+    assert_eq!(hold_beside(ledger, &second, 1).await, (vec![], vec![], 1));
+    let sent = vec![JobEvent::Send, accept()];
+    record(ledger, &first, 0, sent).await.unwrap();
+    assert_eq!(hold_beside(ledger, &second, 2).await, (vec![], vec![], 1));
+    let events = vec![JobEvent::Succeed {
+        result: result("c1"),
+    }];
+    record(ledger, &first, 0, events).await.unwrap();
+
+    let answer = ledger.hold(&second, 9, at(3)).await.unwrap();
+    let reused = answer.jobs[0].reused.clone().unwrap();
+    assert_eq!(reused.result, result("c1"));
+    assert_eq!(ledger.run(&second).unwrap().totals.held, credits(0));
+    let events = vec![
+        JobEvent::Succeed {
+            result: reused.result,
+        },
+        JobEvent::Save {
+            files: vec!["a.wav".to_owned()],
+        },
+    ];
+    record(ledger, &second, 0, events).await.unwrap();
+    let told = job(ledger, &second, 0);
+    assert_eq!((told.state, told.charged), (JobState::Saved, credits(0)));
+    let reuse = Reuse::Run {
+        run: first.clone(),
+        job: JobId::new("job0"),
+        ordinal: Ordinal(0),
+    };
+    assert_eq!(told.job.reuse, Some(reuse));
+    // The second run is first at the next job, and a later run finds who bought what.
+    assert_eq!(hold_beside(ledger, &second, 4).await, (vec![1], vec![], 0));
+    assert_eq!(hold_beside(ledger, &first, 4).await, (vec![], vec![], 1));
+    let paid = ledger.paid(&account()).unwrap().find(&print(0)).unwrap();
+    assert_eq!(paid.run, first);
+    ledger.verify().unwrap();
+}
+
+async fn what_another_run_may_have_bought_is_not_bought(ledger: &Ledger) {
+    observe(ledger, 100).await;
+    let jobs = || {
+        vec![
+            new_job(0, 10),
+            new_job(1, 10),
+            new_job(2, 10),
+            needing(3, 10, &[0]),
+        ]
+    };
+    let first = started(ledger, new_run("one", cap(50)), jobs()).await;
+    let second = started(ledger, new_run("two", cap(50)), jobs()).await;
+    assert_eq!(hold(ledger, &first, 3).await.0, vec![0, 1, 2]);
+    let doubt = vec![
+        JobEvent::Send,
+        JobEvent::Doubt {
+            error: "lost".to_owned(),
+        },
+    ];
+    record(ledger, &first, 0, doubt).await.unwrap();
+    let sent = vec![JobEvent::Send, accept()];
+    record(ledger, &first, 1, sent).await.unwrap();
+
+    assert_eq!(hold_beside(ledger, &second, 1).await, (vec![], vec![], 2));
+    let told = job(ledger, &second, 0);
+    assert_eq!(told.state, JobState::Skipped);
+    assert!(told.error.unwrap().contains("setlist resolve one"));
+    assert_eq!(state(ledger, &second, 3), JobState::Skipped);
+
+    // Its process is taken for dead: what it only held was never sent, what it sent is somebody's to look up.
+    let late = LEASE.as_secs() + 60;
+    assert_eq!(
+        hold_beside(ledger, &second, late).await,
+        (vec![2], vec![], 0)
+    );
+    assert!(
+        job(ledger, &second, 1)
+            .error
+            .unwrap()
+            .contains("setlist resume one")
+    );
+    // It was only asleep: nothing it held may leave now.
+    let outcome = ledger
+        .record(&first, Ordinal(2), vec![JobEvent::Send], at(late))
+        .await;
+    assert_eq!(outcome, Err(LedgerError::Leased(first.clone())));
+    ledger.verify().unwrap();
+}
+
+async fn what_was_bought_before_a_run_was_made_can_be_bought_afresh(ledger: &Ledger) {
+    observe(ledger, 100).await;
+    let first = started(ledger, new_run("one", cap(50)), vec![new_job(0, 10)]).await;
+    assert_eq!(hold(ledger, &first, 1).await.0, vec![0]);
+    buy(ledger, &first, 0).await;
+    let second = new_run("two", cap(50));
+    let id = second.id.clone();
+    ledger.enroll(second, at(9)).await.unwrap();
+    ledger.add_jobs(&id, vec![new_job(0, 10)]).await.unwrap();
+    ledger.start(&id, at(9)).await.unwrap();
+    assert_eq!(hold_beside(ledger, &id, 10).await, (vec![0], vec![], 0));
 }
 
 async fn a_run_belongs_to_one_process_at_a_time(ledger: &Ledger) {

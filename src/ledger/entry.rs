@@ -227,6 +227,14 @@ impl Entry {
         Ok(())
     }
 
+    /// Makes it a job that uses the result of another run, which bought the same since this one was planned.
+    pub(super) fn use_another(&mut self) {
+        self.state = JobState::Planned;
+        self.reused = true;
+        self.cost = Credits::ZERO;
+        self.error = None;
+    }
+
     /// Marks it as skipped for want of a job it needs.
     pub(super) fn skip(&mut self, reason: String, now: Timestamp) {
         self.state = JobState::Skipped;
@@ -386,7 +394,7 @@ impl Entry {
             self.state,
             S::Planned | S::Succeeded | S::Saved | S::Skipped
         );
-        state && self.cost.is_zero() && self.attempts == 0
+        state && self.cost.is_zero()
     }
 }
 

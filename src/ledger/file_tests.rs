@@ -121,7 +121,8 @@ fn many_processes_may_make_the_file_at_once() {
 }
 
 async fn spend_all(ledger: &Ledger, run: &str, limits: SpendLimits) {
-    let jobs = (0..60).map(|n| new_job(n, 7)).collect();
+    let jobs = (0..60).map(|n| new_job(n, 7));
+    let jobs = only_of(run, jobs);
     let run = started(ledger, new_run(run, limits), jobs).await;
     loop {
         let held = ledger.hold(&run, 3, at(1)).await.unwrap().jobs;
@@ -367,12 +368,16 @@ fn the_queue_and_the_holds_are_read_by_their_indexes() {
                 .to_owned(),
             "SCAN j USING COVERING INDEX jobs_in_hand",
         ),
+        (
+            sqlite::OTHERS.to_owned(),
+            "USING INDEX jobs_content (fingerprint=?)",
+        ),
     ] {
         let mut plan = Vec::new();
         let mut statement = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {query}"))
             .unwrap();
-        let mut rows = statement.query([]).unwrap();
+        let mut rows = statement.raw_query();
         while let Some(row) = rows.next().unwrap() {
             plan.push(row.get::<_, String>(3).unwrap());
         }

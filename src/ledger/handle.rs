@@ -106,7 +106,7 @@ impl Ledger {
 
     /// Returns a handle on the same store that counts as another process.
     #[cfg(test)]
-    pub(super) fn of_another_process(&self) -> Self {
+    pub(crate) fn of_another_process(&self) -> Self {
         Self {
             owner: Owner(fastrand::i64(..)),
             inner: Arc::clone(&self.inner),

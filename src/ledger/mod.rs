@@ -3,11 +3,13 @@
 //! The ledger decides nothing about requests; it refuses illegal steps and holds that would break a limit.
 //!
 //! - `entry`: which steps are legal and what each does to credits; pure
+//! - `elsewhere`: what the same job in another run means for one that is to start; pure
 //! - `limits`: how much may be held, and why a balance read once can be trusted later; pure
 //! - `store`: what a place to keep it must promise; `memory` and `sqlite` are such places
 //! - `writer`: one thread that commits requests in groups; `handle`: what everybody holds
 
 mod command;
+mod elsewhere;
 mod entry;
 mod handle;
 mod limits;

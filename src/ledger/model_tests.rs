@@ -402,6 +402,21 @@ impl World {
         );
     }
 
+    /// What one run has bought or may have bought, no other buys.
+    fn check_once(&self) {
+        let is_buyer = |job: &JobRecord| {
+            let is_out = matches!(
+                job.state,
+                JobState::Sent | JobState::InDoubt | JobState::Accepted
+            );
+            (is_out || job.state.has_result()) && job.job.reuse.is_none()
+        };
+        let (one, other) = (self.jobs(0), self.jobs(1));
+        for (a, b) in one.iter().zip(&other) {
+            assert!(!(is_buyer(a) && is_buyer(b)), "bought twice: {a:?}\n{b:?}");
+        }
+    }
+
     /// Both stores tell the same of what was paid for.
     fn check_past(&self) {
         let paid = |ledger: &Ledger| {
@@ -427,6 +442,7 @@ proptest! {
         for op in history {
             world.step(op);
             world.check(&allowed);
+            world.check_once();
         }
         world.check_past();
     }

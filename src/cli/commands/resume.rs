@@ -1,7 +1,5 @@
 //! `setlist resume`: goes on with a run that stopped or died, exactly where it stood.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use clap::Args;
@@ -74,12 +72,6 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
     runtime.block_on(ledger.set_limits(&record.id, limits))?;
     if args.retry_failed {
         retry_failed(&ledger, &runtime, &record, now)?;
-    }
-    let skipped = runtime.block_on(skip_bought(&ledger, &record, now))?;
-    if skipped > 0 {
-        context.ui.warn(&format!(
-            "later runs have bought {skipped} of the jobs that were left: they are skipped here\n"
-        ));
     }
     let session = Session {
         context,
@@ -230,7 +222,7 @@ fn rehearsal_time(
     }
 }
 
-/// Puts jobs that failed or were refused back to the start; those that were skipped for want of them follow.
+/// Puts jobs that failed, were refused or skipped back to the start.
 fn retry_failed(
     ledger: &Ledger,
     runtime: &Runtime,
@@ -239,165 +231,19 @@ fn retry_failed(
 ) -> Result<(), CommandError> {
     let mut failed = Vec::new();
     ledger.for_each_job(&record.id, &mut |job| {
-        if matches!(job.state, JobState::Failed | JobState::Refused) {
+        if matches!(
+            job.state,
+            JobState::Failed | JobState::Refused | JobState::Skipped
+        ) {
             failed.push(job.job.ordinal);
         }
     })?;
     for job in failed {
-        runtime.block_on(ledger.record(&record.id, job, vec![JobEvent::Restart], now))?;
+        match runtime.block_on(ledger.record(&record.id, job, vec![JobEvent::Restart], now)) {
+            // A skipped job that needs one that is lost stays so, and one that it needed has brought it back already.
+            Ok(_) | Err(LedgerError::IllegalStep { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
-}
-
-/// Skips the jobs that wait though a run made later has bought the same; returns how many there are.
-///
-/// The plan of this run could not know of them, and a plan made today would use what is there.
-async fn skip_bought(
-    ledger: &Ledger,
-    record: &RunRecord,
-    now: Timestamp,
-) -> Result<u64, LedgerError> {
-    let paid = ledger.paid(&record.account)?;
-    if paid.is_empty() {
-        return Ok(0);
-    }
-    let mut bought = Vec::new();
-    ledger.for_each_job(&record.id, &mut |job| {
-        let waits = job.state.is_startable() && job.job.reuse.is_none();
-        let found = waits.then(|| paid.find(&job.job.fingerprint)).flatten();
-        bought.extend(found.map(|found| (job.job.ordinal, found)));
-    })?;
-    let mut made = HashMap::new();
-    let mut skipped = 0;
-    for (job, by) in bought {
-        let made = match made.entry(by.run.clone()) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(free) => *free.insert(ledger.run(&by.run)?.created_at),
-        };
-        if made <= record.created_at {
-            continue;
-        }
-        let error = format!("run {} has bought it since, as `{}`", by.run, by.job);
-        match ledger
-            .record(&record.id, job, vec![JobEvent::Skip { error }], now)
-            .await
-        {
-            Ok(_) => skipped += 1,
-            // It needs one that was skipped just now.
-            Err(LedgerError::IllegalStep { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(skipped)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use serde_json::json;
-
-    use super::*;
-    use crate::ledger::NewRun;
-    use crate::model::{
-        AccountId, Balance, Family, Fingerprint, JobId, NewJob, Ordinal, Rate, RunId, RunSettings,
-        SpendLimits, TaskId,
-    };
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn job(ordinal: u32, print: u8, needs: &[u32]) -> NewJob {
-        NewJob {
-            ordinal: Ordinal(ordinal),
-            id: JobId::new(format!("j{ordinal}")),
-            fingerprint: Fingerprint([print; 16]),
-            operation: "suno.create".to_owned(),
-            family: Family::Suno,
-            inputs: "{}".to_owned(),
-            price: Credits::new(10),
-            priority: 0,
-            save: None,
-            needs: needs.iter().copied().map(Ordinal).collect(),
-            reuse: None,
-        }
-    }
-
-    async fn start(ledger: &Ledger, id: &str, now: Timestamp, jobs: Vec<NewJob>) -> RunId {
-        let rate = Rate {
-            count: 1,
-            per: Duration::from_secs(1),
-        };
-        let run = NewRun {
-            id: RunId::new(id),
-            manifest: "m".to_owned(),
-            manifest_path: "m.toml".to_owned(),
-            manifest_digest: "d".to_owned(),
-            account: AccountId::new("a"),
-            price_list: "guide".to_owned(),
-            settings: RunSettings {
-                provider: "simulator".to_owned(),
-                base_url: String::new(),
-                key_env: String::new(),
-                rate,
-                concurrency: 1,
-                poll: None,
-                timeout: Duration::from_secs(60),
-                out: "out".to_owned(),
-                limits: SpendLimits::default(),
-                simulator: json!(null),
-            },
-        };
-        let id = run.id.clone();
-        ledger.enroll(run, now).await.unwrap();
-        ledger.add_jobs(&id, jobs).await.unwrap();
-        ledger.start(&id, now).await.unwrap();
-        id
-    }
-
-    async fn buy(ledger: &Ledger, run: &RunId, now: Timestamp) {
-        for job in ledger.hold(run, 1, now).await.unwrap().jobs {
-            let task = Some(TaskId::new("t"));
-            let events = vec![JobEvent::Send, JobEvent::Accept { task }];
-            ledger.record(run, job.ordinal, events, now).await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn what_a_later_run_bought_is_not_bought_again() {
-        let ledger = Ledger::in_memory();
-        let account = AccountId::new("a");
-        let mark = ledger.mark_balance(&account).await.unwrap();
-        let balance = Balance {
-            credits: Credits::new(1000),
-            extra_credits: Credits::ZERO,
-        };
-        ledger
-            .observe_balance(&account, mark, balance, at(0))
-            .await
-            .unwrap();
-        let before = start(&ledger, "r0", at(1), vec![job(0, 4, &[])]).await;
-        buy(&ledger, &before, at(1)).await;
-        let jobs = vec![
-            job(0, 1, &[]),
-            job(1, 2, &[]),
-            job(2, 3, &[0]),
-            job(3, 4, &[]),
-        ];
-        let run = start(&ledger, "r1", at(2), jobs).await;
-        let record = ledger.run(&run).unwrap();
-        assert_eq!(skip_bought(&ledger, &record, at(3)).await, Ok(0));
-        let later = start(&ledger, "r2", at(4), vec![job(0, 1, &[])]).await;
-        buy(&ledger, &later, at(5)).await;
-
-        assert_eq!(skip_bought(&ledger, &record, at(6)).await, Ok(1));
-        let mut states = Vec::new();
-        ledger
-            .for_each_job(&run, &mut |job| states.push(job.state))
-            .unwrap();
-        use JobState::{Planned, Skipped};
-        // The fourth was bought before this run was planned: it was wanted afresh.
-        assert_eq!(states, [Skipped, Planned, Skipped, Planned]);
-    }
 }

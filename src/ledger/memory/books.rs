@@ -1,5 +1,6 @@
 //! All runs, and what is asked of them: the rules in their plainest form.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use crate::ledger::command::{
     Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, NewRun, Reused,
 };
+use crate::ledger::elsewhere::{Other, Verdict, judge};
 use crate::ledger::entry::{Booking, has_ended};
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, shortage};
@@ -263,13 +265,10 @@ impl Books {
         let place = self.place(run)?;
         self.runs[place].fence(owner)?;
         let mut room = self.room(&self.runs[place])?;
-        let candidates = self.runs[place].ready().map(|job| Candidate {
-            priority: job.job.priority,
-            ordinal: job.job.ordinal,
-            cost: job.entry.cost,
-        });
         let mut answer = HoldAnswer::default();
-        for chosen in choose(candidates.collect(), want, &mut room) {
+        let found = candidates(&self.runs[place], want, room.tightest().1);
+        let candidates = self.sift(place, owner, found, now, &mut answer.deferred)?;
+        for chosen in choose(candidates, want, &mut room) {
             if let Some(job) = self.runs[place].jobs.get_mut(&chosen.ordinal) {
                 let held = job.entry.hold();
                 held.map_err(|error| error.of(job.job.id.as_str()))?;
@@ -281,13 +280,77 @@ impl Books {
         }
         self.runs[place].keep_lease(owner, now);
         let run = &self.runs[place];
-        if answer.jobs.len() < want {
+        if answer.jobs.len() < want && answer.deferred == 0 {
             answer.shortage = shortage(&room, run.ready().map(|job| job.entry.cost).min());
         }
         let waits = |job: &&Job| job.entry.state.is_startable() && !job.entry.claimed;
         let waiting = run.jobs.values().filter(waits).count();
         answer.waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
         Ok(answer)
+    }
+
+    /// Sorts out the jobs that another run buys, has bought, or may have bought.
+    fn sift(
+        &mut self,
+        place: usize,
+        owner: Owner,
+        found: Vec<Candidate>,
+        now: Timestamp,
+        deferred: &mut u64,
+    ) -> Result<Vec<Candidate>, LedgerError> {
+        let id = self.runs[place].record.id.clone();
+        let mut candidates = Vec::with_capacity(found.len());
+        for mut candidate in found {
+            match self.verdict(place, candidate.ordinal, now)? {
+                Verdict::Buy => candidates.push(candidate),
+                Verdict::Use(reuse) => {
+                    if let Some(job) = self.runs[place].jobs.get_mut(&candidate.ordinal) {
+                        job.entry.use_another();
+                        job.job.reuse = Some(reuse);
+                    }
+                    candidate.cost = Credits::ZERO;
+                    candidates.push(candidate);
+                }
+                Verdict::Wait => *deferred += 1,
+                Verdict::Block(error) => {
+                    let skip = [JobEvent::Skip { error }];
+                    self.record(&id, owner, candidate.ordinal, &skip, now)?;
+                }
+            }
+        }
+        Ok(candidates)
+    }
+
+    fn verdict(&self, place: usize, job: Ordinal, now: Timestamp) -> Result<Verdict, LedgerError> {
+        let run = &self.runs[place];
+        let wanted = run.need(job)?;
+        if wanted.entry.reused {
+            return Ok(Verdict::Buy);
+        }
+        let mut others = Vec::new();
+        for (at, other) in self.runs.iter().enumerate() {
+            if at == place || other.record.account != run.record.account {
+                continue;
+            }
+            let is_alive = other.record.state == RunState::Running
+                && other.lease.is_some_and(|(_, until)| now < until);
+            let is_new = |job: &&Job| {
+                let sent = job.entry.submitted_at;
+                at > place || sent.is_none_or(|sent| sent >= run.record.created_at)
+            };
+            let same = other.jobs.values().filter(|job| {
+                let is_bought = job.entry.is_in_hand() || job.entry.state == JobState::Saved;
+                job.job.fingerprint == wanted.job.fingerprint && !job.entry.reused && is_bought
+            });
+            others.extend(same.filter(is_new).map(|job| Other {
+                run: other.record.id.clone(),
+                job: job.job.id.clone(),
+                ordinal: job.job.ordinal,
+                state: job.entry.state,
+                is_alive,
+            }));
+        }
+        Ok(judge(&others))
     }
 
     pub(super) fn room(&self, run: &Run) -> Result<Room, LedgerError> {
@@ -350,7 +413,13 @@ impl Books {
         events: &[JobEvent],
         now: Timestamp,
     ) -> Result<JobState, LedgerError> {
-        let run = self.find_mut(run)?;
+        let place = self.place(run)?;
+        let sends = events.iter().any(|event| *event == JobEvent::Send);
+        let has_lapsed = self.runs[place].lease.is_none_or(|(_, until)| until < now);
+        if sends && has_lapsed && self.verdict(place, job, now)? != Verdict::Buy {
+            return Err(LedgerError::Leased(run.clone()));
+        }
+        let run = &mut self.runs[place];
         let needs_lease = events.iter().any(JobEvent::needs_lease);
         if needs_lease || run.record.state == RunState::Enrolling {
             run.fence(owner)?;
@@ -393,4 +462,22 @@ impl Books {
         }
         Ok(state)
     }
+}
+
+/// For each cost that fits, the best `want` jobs that may start.
+fn candidates(run: &Run, want: usize, left: Credits) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = run
+        .ready()
+        .map(|job| Candidate {
+            priority: job.job.priority,
+            ordinal: job.job.ordinal,
+            cost: job.entry.cost,
+        })
+        .filter(|job| job.cost <= left)
+        .collect();
+    found.sort_unstable_by_key(|job| (job.cost, Reverse(job.priority), job.ordinal));
+    found
+        .chunk_by(|a, b| a.cost == b.cost)
+        .flat_map(|same| same.iter().take(want).copied())
+        .collect()
 }

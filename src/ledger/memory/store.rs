@@ -96,7 +96,11 @@ impl Read for MemoryStore {
             let place = u32::try_from(runs.len())
                 .map_err(|_| LedgerError::Corrupt("too many runs".to_owned()))?;
             runs.push(run.record.id.clone());
-            for job in run.jobs.values().filter(|job| job.entry.attempts > 0) {
+            for job in run
+                .jobs
+                .values()
+                .filter(|job| job.entry.attempts > 0 && !job.entry.reused)
+            {
                 if let Some(state) = paid_state(job.entry.state) {
                     purchases.push(Purchase {
                         fingerprint: job.job.fingerprint,

@@ -65,6 +65,10 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_ready ON jobs (run, cost, priority DESC, ordinal)
     WHERE in_hand = 0 AND pending = 0 AND state IN ('planned', 'released');
 
+-- What is being bought, and what was: so that another run does not buy it again.
+CREATE INDEX jobs_content ON jobs (fingerprint)
+    WHERE reused = 0 AND (in_hand = 1 OR state = 'saved');
+
 -- What is set aside, and what a crash leaves behind: few rows however long the history.
 CREATE INDEX jobs_in_hand ON jobs (run, held, in_hand) WHERE in_hand = 1;
 

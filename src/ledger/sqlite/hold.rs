@@ -1,10 +1,13 @@
 //! Sets credits aside: reads the figures, picks what fits, and marks it held, in one transaction.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 
-use crate::ledger::command::{HeldJob, HoldAnswer, LedgerError, Reused};
+use crate::ledger::command::{HeldJob, HoldAnswer, JobEvent, LedgerError, Reused};
+use crate::ledger::elsewhere::Verdict;
 use crate::ledger::entry::Entry;
 use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, shortage};
 use crate::ledger::store::{Owner, slot};
@@ -12,8 +15,10 @@ use crate::model::{
     Credits, Fingerprint, Input, JobId, JobResult, JobState, Ordinal, Reuse, RunId, SpendLimits,
 };
 
+use super::elsewhere;
 use super::error::{Trouble, corrupt};
-use super::record::needs_of;
+use super::group::Group;
+use super::record::{needs_of, record};
 use super::rows::{
     ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, amount, count, credits, entry, family, fingerprint,
     from_json, list, maybe_credits, ordinal, write_entry,
@@ -24,12 +29,13 @@ use super::runs::{fence, settings};
 const READY: &str = "in_hand = 0 AND pending = 0 AND state IN ('planned', 'released')";
 
 pub(super) fn hold(
-    connection: &Connection,
+    group: &mut Group<'_>,
     run: &RunId,
     owner: Owner,
     want: usize,
     now: Timestamp,
 ) -> Result<HoldAnswer, Trouble> {
+    let connection = group.settle()?;
     let head = RunHead::load(connection, run)?;
     fence(connection, &head, owner, now)?;
     let limits = settings(connection, head.key)?.limits;
@@ -37,12 +43,15 @@ pub(super) fn hold(
     let figures = figures(connection, &head, in_hand.held, &limits)?;
     let mut room = Room::new(&limits, &figures)?;
 
-    let candidates = candidates(connection, head.key, want, room.tightest().1)?;
     let mut answer = HoldAnswer::default();
+    let found = candidates(connection, head.key, want, room.tightest().1)?;
+    let candidates = sift(group, &head, owner, found, now, &mut answer.deferred)?;
+    // Those that were skipped have ended.
+    let head = RunHead::load(group.settle()?, run)?;
     for chosen in choose(candidates, want, &mut room) {
         answer.jobs.push(take(connection, &head, chosen.ordinal)?);
     }
-    if answer.jobs.len() < want {
+    if answer.jobs.len() < want && answer.deferred == 0 {
         let cheapest = next_cost(connection, head.key, -1)?
             .map(credits)
             .transpose()?;
@@ -55,6 +64,35 @@ pub(super) fn hold(
         .checked_sub(head.ended + in_hand.jobs + taken)
         .ok_or_else(|| corrupt(format!("more jobs in hand than run `{run}` has")))?;
     Ok(answer)
+}
+
+/// Sorts out the candidates that another run buys, has bought, or may have bought.
+fn sift(
+    group: &mut Group<'_>,
+    head: &RunHead,
+    owner: Owner,
+    found: Vec<Candidate>,
+    now: Timestamp,
+    deferred: &mut u64,
+) -> Result<Vec<Candidate>, Trouble> {
+    let connection = group.connection();
+    let mut candidates = Vec::with_capacity(found.len());
+    for mut candidate in found {
+        match elsewhere::verdict(connection, head, candidate.ordinal, now)? {
+            Verdict::Buy => candidates.push(candidate),
+            Verdict::Use(reuse) => {
+                elsewhere::use_another(connection, head.key, candidate.ordinal, &reuse)?;
+                candidate.cost = Credits::ZERO;
+                candidates.push(candidate);
+            }
+            Verdict::Wait => *deferred += 1,
+            Verdict::Block(error) => {
+                let skip = [JobEvent::Skip { error }];
+                record(group, &head.id, owner, candidate.ordinal, &skip, now)?;
+            }
+        }
+    }
+    Ok(candidates)
 }
 
 /// What a run has in hand.
@@ -135,10 +173,11 @@ pub(super) fn settled_since(
 
 /// Returns the lowest cost above `above` among the jobs that may start.
 fn next_cost(connection: &Connection, run: i64, above: i64) -> Result<Option<i64>, Trouble> {
+    static SELECT: LazyLock<String> = LazyLock::new(|| {
+        format!("SELECT MIN(cost) FROM jobs WHERE run = ?1 AND cost > ?2 AND {READY}")
+    });
     let cost = connection
-        .prepare_cached(&format!(
-            "SELECT MIN(cost) FROM jobs WHERE run = ?1 AND cost > ?2 AND {READY}"
-        ))?
+        .prepare_cached(&SELECT)?
         .query_row([run, above], |row| row.get(0))?;
     Ok(cost)
 }
@@ -154,10 +193,13 @@ fn candidates(
 ) -> Result<Vec<Candidate>, Trouble> {
     let left = amount(left)?;
     let limit = i64::try_from(want).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT priority, ordinal, cost FROM jobs WHERE run = ?1 AND cost = ?2 AND {READY} \
-         ORDER BY priority DESC, ordinal LIMIT ?3"
-    ))?;
+    static SELECT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT priority, ordinal, cost FROM jobs WHERE run = ?1 AND cost = ?2 AND {READY} \
+             ORDER BY priority DESC, ordinal LIMIT ?3"
+        )
+    });
+    let mut statement = connection.prepare_cached(&SELECT)?;
     let mut found = Vec::new();
     let mut above = -1;
     while let Some(cost) = next_cost(connection, run, above)? {
@@ -199,11 +241,14 @@ pub(super) fn held_job(row: &Row<'_>, entry: &Entry) -> Result<HeldJob, Trouble>
 }
 
 fn take(connection: &Connection, head: &RunHead, job: Ordinal) -> Result<HeldJob, Trouble> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {ENTRY_COLUMNS}, {HELD_COLUMNS} FROM jobs j \
-         JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
-         WHERE j.run = ?1 AND j.ordinal = ?2"
-    ))?;
+    static SELECT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT {ENTRY_COLUMNS}, {HELD_COLUMNS} FROM jobs j \
+             JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
+             WHERE j.run = ?1 AND j.ordinal = ?2"
+        )
+    });
+    let mut statement = connection.prepare_cached(&SELECT)?;
     let (mut entry, mut held, reuse) = statement
         .query_and_then(params![head.key, job.0], |row| {
             let entry = entry(row)?;

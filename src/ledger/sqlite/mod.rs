@@ -2,6 +2,7 @@
 //!
 //! SQL is kept portable: time and ids are parameters, upserts are `ON CONFLICT`, partial indexes are plain.
 
+mod elsewhere;
 mod enrol;
 mod error;
 mod group;
@@ -14,4 +15,6 @@ mod runs;
 mod verify;
 mod write;
 
+#[cfg(test)]
+pub(super) use elsewhere::OTHERS;
 pub(super) use write::SqliteStore;

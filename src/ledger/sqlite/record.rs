@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::ledger::command::{JobEvent, LedgerError};
+use crate::ledger::elsewhere::Verdict;
 use crate::ledger::entry::Entry;
 use crate::ledger::store::{Owner, requirements, skip_reason};
 use crate::model::{JobState, Ordinal, Reuse, RunId, RunState};
 
+use super::elsewhere;
 use super::enrol::name_of;
 use super::error::Trouble;
 use super::group::{Group, Tally};
@@ -51,6 +53,14 @@ pub(super) fn record(
     let head = group.lend_head(run)?;
     if head.state == RunState::Enrolling || events.iter().any(JobEvent::needs_lease) {
         fence(connection, &head, owner, now)?;
+    }
+    let sends = events.iter().any(|event| *event == JobEvent::Send);
+    if sends
+        && head.has_lapsed(now)
+        && elsewhere::verdict(connection, &head, job, now)? != Verdict::Buy
+    {
+        // Who was not heard of for that long may have been taken for dead, and the same be bought by another run.
+        return Err(LedgerError::Leased(run.clone()).into());
     }
     let before = load_entry(connection, head.key, job)?;
     let mut after = before.clone();

@@ -127,8 +127,8 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
     } = request;
     let owner = *owner;
     let connection = match command {
-        Command::Record { .. } => group.connection(),
-        // All others may read the sums.
+        Command::Record { .. } | Command::Hold { .. } => group.connection(),
+        // All these may read the sums.
         _ => group.settle()?,
     };
     match command {
@@ -152,7 +152,7 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
             now,
         } => runs::observe_balance(connection, account, *mark, *balance, *now)?,
         Command::Hold { want, now } => {
-            return hold::hold(connection, run, owner, *want, *now).map(Reply::Held);
+            return hold::hold(group, run, owner, *want, *now).map(Reply::Held);
         }
         Command::Record { job, events, now } => {
             return record::record(group, run, owner, *job, events, *now).map(Reply::State);

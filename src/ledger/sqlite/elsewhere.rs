@@ -1,0 +1,88 @@
+//! Looks up what other runs of an account do with the same content.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::ledger::elsewhere::{Other, Verdict, judge};
+use crate::model::{Fingerprint, JobId, JobState, Ordinal, Reuse, RunId, RunState};
+
+use super::error::{Trouble, corrupt};
+use super::record::load_entry;
+use super::rows::{RunHead, fingerprint, maybe_time, ordinal, run_state, to_json, write_entry};
+
+/// The second line is the condition of the index `jobs_content`, so that the index is used.
+pub(in crate::ledger) const OTHERS: &str = "SELECT r.id, t.id, j.ordinal, j.state, r.state, r.lease_until FROM jobs j \
+     JOIN runs r ON r.key = j.run JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
+     WHERE j.fingerprint = ?1 AND j.reused = 0 AND (j.in_hand = 1 OR j.state = 'saved') \
+     AND j.run <> ?2 AND r.account = ?3 AND (j.submitted_at IS NULL OR j.submitted_at >= ?4 OR j.run > ?2)";
+
+/// Judges a job that may start.
+pub(super) fn verdict(
+    connection: &Connection,
+    head: &RunHead,
+    job: Ordinal,
+    now: Timestamp,
+) -> Result<Verdict, Trouble> {
+    let (print, is_reused): (Vec<u8>, bool) = connection
+        .prepare_cached("SELECT fingerprint, reused FROM jobs WHERE run = ?1 AND ordinal = ?2")?
+        .query_row(params![head.key, job.0], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    if is_reused {
+        return Ok(Verdict::Buy);
+    }
+    Ok(judge(&others(connection, head, fingerprint(&print)?, now)?))
+}
+
+/// Finds the jobs of other runs with this content that were held or sent since this run was made.
+///
+/// What is older the plan knew, and if it is bought all the same it is wanted afresh.
+fn others(
+    connection: &Connection,
+    head: &RunHead,
+    print: Fingerprint,
+    now: Timestamp,
+) -> Result<Vec<Other>, Trouble> {
+    let mut statement = connection.prepare_cached(OTHERS)?;
+    let mut rows = statement.query(params![
+        print.0,
+        head.key,
+        head.account,
+        head.created_at.as_microsecond()
+    ])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name = row.get_ref(3)?.as_str().map_err(corrupt)?;
+        let state = JobState::from_name(name).ok_or_else(|| corrupt(format!("state `{name}`")))?;
+        let is_running =
+            run_state(row.get_ref(4)?.as_str().map_err(corrupt)?)? == RunState::Running;
+        let lease = maybe_time(row.get(5)?)?;
+        found.push(Other {
+            run: RunId::new(row.get::<_, String>(0)?),
+            job: JobId::new(row.get::<_, String>(1)?),
+            ordinal: ordinal(row.get(2)?)?,
+            state,
+            is_alive: is_running && lease.is_some_and(|until| now < until),
+        });
+    }
+    Ok(found)
+}
+
+/// Makes a job one that uses another's result.
+pub(super) fn use_another(
+    connection: &Connection,
+    run: i64,
+    job: Ordinal,
+    reuse: &Reuse,
+) -> Result<(), Trouble> {
+    let mut entry = load_entry(connection, run, job)?;
+    entry.use_another();
+    connection
+        .prepare_cached("UPDATE jobs SET reused = 1, cost = 0 WHERE run = ?1 AND ordinal = ?2")?
+        .execute(params![run, job.0])?;
+    write_entry(connection, run, job, &entry)?;
+    connection
+        .prepare_cached("UPDATE job_texts SET reuse = ?3 WHERE run = ?1 AND ordinal = ?2")?
+        .execute(params![run, job.0, to_json(reuse)?])?;
+    Ok(())
+}
