@@ -8,11 +8,12 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::exec::FailureLimit;
 use crate::manifest::{parse_duration, parse_rate};
-use crate::model::{Credits, Rate};
+use crate::model::{Credits, Cutoff, Rate};
 
 use super::commands;
-use super::values::{self, FailureLimit};
+use super::values;
 
 /// Runs batches of AI-music operations, and can be trusted with the credits they cost
 #[derive(Debug, Parser)]
@@ -211,13 +212,47 @@ pub(crate) struct StopArgs {
     #[arg(long, value_name = "SPAN", env = "SETLIST_MAX_DURATION", hide_env = true, value_parser = parse_duration)]
     pub(crate) max_duration: Option<Duration>,
 
-    /// Send nothing new once so many jobs have failed
+    /// Send nothing new once so many jobs have failed, or such a share of those settled so far, once 20 are
     #[arg(long, value_name = "N|P%", env = "SETLIST_MAX_FAILURES", hide_env = true, value_parser = values::failure_limit)]
     pub(crate) max_failures: Option<FailureLimit>,
+
+    /// What happens at a credit limit: hard stops at the first job, by priority, that does not fit; cautious lets cheaper
+    /// ones that fit go first and stops once none does; soft also waits for refunds of what runs. None passes a limit
+    /// [default: cautious]
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "SETLIST_CUTOFF",
+        hide_env = true,
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub(crate) cutoff: Option<CutoffChoice>,
 
     /// With --json: print every event as a line of JSON while the run goes
     #[arg(long, env = "SETLIST_EVENTS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(crate) events: bool,
+}
+
+/// What a run does once a job does not fit below a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CutoffChoice {
+    /// Waits for refunds too.
+    Soft,
+    /// Takes what fits, then stops.
+    Cautious,
+    /// Stops at the first that does not fit.
+    Hard,
+}
+
+impl From<CutoffChoice> for Cutoff {
+    fn from(choice: CutoffChoice) -> Self {
+        match choice {
+            CutoffChoice::Soft => Self::Soft,
+            CutoffChoice::Cautious => Self::Cautious,
+            CutoffChoice::Hard => Self::Hard,
+        }
+    }
 }
 
 /// What to do.
@@ -314,6 +349,8 @@ mod tests {
         assert_eq!(documented("keep").parse(), Ok(DEFAULT_KEEP));
         assert_eq!(parse_duration(&documented("timeout")), Ok(DEFAULT_TIMEOUT));
         assert_eq!(documented("prices"), DEFAULT_PRICES);
+        let cutoff = CutoffChoice::from_str(&documented("cutoff"), false);
+        assert_eq!(cutoff.map(Cutoff::from), Ok(Cutoff::default()));
         let provider = cli.find_subcommand("run").unwrap();
         let help = provider
             .get_arguments()

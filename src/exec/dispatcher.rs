@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::api::Fault;
 use crate::ledger::{HoldAnswer, LedgerError, LimitKind, Shortage};
-use crate::model::{Credits, JobState, RunEvent, RunId, RunRecord, StopCause};
+use crate::model::{Credits, Cutoff, RunEvent, RunId, RunRecord, StopCause};
 
 use super::control::{Control, StopLevel};
 use super::ending::{self, Ending, ExecError};
+use super::failures::Tally;
 use super::observe::{ObserveError, observe};
 use super::recover::{Leftovers, recover};
 use super::saver;
@@ -138,7 +139,7 @@ struct Dispatcher {
     running: usize,
     /// Jobs whose files are being saved.
     saving: usize,
-    failed: u64,
+    tally: Tally,
     cause: Option<StopCause>,
     /// Whether something happened since holds were last asked for that could make another succeed.
     stale: bool,
@@ -175,7 +176,7 @@ impl Dispatcher {
             slots,
             running: 0,
             saving: 0,
-            failed: 0,
+            tally: Tally::default(),
             cause: None,
             stale: true,
             answer: HoldAnswer::default(),
@@ -258,7 +259,8 @@ impl Dispatcher {
             self.running += 1;
             self.work.spawn(job);
         }
-        if let (None, Some(message)) = (&self.cause, self.shared.trouble.get()) {
+        let is_going_on = matches!(self.cause, None | Some(StopCause::Limit { .. }));
+        if let (true, Some(message)) = (is_going_on, self.shared.trouble.get()) {
             // Workers send nothing any more: jobs held from here on would only come back.
             let message = format!("a payment could not be recorded at once: {message}");
             self.stop(StopCause::Storage { message });
@@ -276,6 +278,7 @@ impl Dispatcher {
                 self.refresh().await;
             }
         }
+        self.cut_off();
         let is_busy = self.running + self.saving > 0 || !self.backlog.is_empty();
         if is_busy || self.waits_for_another() {
             return Turn::Wait;
@@ -303,7 +306,7 @@ impl Dispatcher {
         self.shared
             .engine
             .ledger
-            .hold(&self.shared.run, want, now)
+            .hold_by(&self.shared.run, want, self.options.cutoff, now)
             .await
     }
 
@@ -364,21 +367,14 @@ impl Dispatcher {
         match message {
             Message::Succeeded(job_and_result) => {
                 self.leave_slot();
+                self.tally.succeeded();
                 let (job, result) = *job_and_result;
                 self.spawn_save(saver::save(self.shared.clone(), job, result));
             }
             Message::Settled(state) => {
                 self.leave_slot();
-                if matches!(state, JobState::Failed | JobState::Refused | JobState::Lost) {
-                    self.failed += 1;
-                }
-                if self
-                    .options
-                    .max_failures
-                    .is_some_and(|most| self.failed >= most)
-                {
-                    self.stop(StopCause::Failures);
-                }
+                self.tally.ended(state);
+                self.heed_failures();
             }
             Message::Saved => self.saving -= 1,
             Message::Stop(cause) => {
@@ -389,6 +385,33 @@ impl Dispatcher {
                 self.saving -= 1;
                 self.stop(cause);
             }
+        }
+    }
+
+    fn heed_failures(&mut self) {
+        let limit = self.options.max_failures;
+        if limit.is_some_and(|limit| self.tally.reaches(limit)) {
+            self.stop(StopCause::Failures);
+        }
+    }
+
+    /// Holds nothing more once what is short ends the run, though jobs still run that may be refunded.
+    ///
+    /// What is held already fits, and goes its way: it is not halted.
+    fn cut_off(&mut self) {
+        let Some(shortage) = self.answer.shortage else {
+            return;
+        };
+        let is_cut_off = match self.options.cutoff {
+            Cutoff::Soft => false,
+            // The last reading of the balance shows less than there is, never more: a fresh one, once nothing runs,
+            // decides.
+            Cutoff::Cautious => !self.answer.later_fits && shortage.limit != LimitKind::Balance,
+            Cutoff::Hard => true,
+        };
+        if is_cut_off && !self.stale && self.cause.is_none() {
+            self.cause = Some(limit_reached(shortage));
+            self.announce_stop();
         }
     }
 

@@ -18,12 +18,12 @@ use crate::api::{Answer, Call, Fault, FaultKind, FileBody, Progress, Refusal, Se
 use crate::catalog::{Catalog, OperationId};
 use crate::ledger::{JobEvent, Ledger, NewRun};
 use crate::model::{
-    AccountId, Balance, Credits, Download, Family, Fingerprint, JobId, JobRecord, JobResult,
-    JobState, NewJob, Ordinal, Rate, RunEvent, RunId, RunSettings, SpendLimits, StopCause,
-    SystemClock, TaskId,
+    AccountId, Balance, Credits, Cutoff, Download, Family, Fingerprint, JobId, JobRecord,
+    JobResult, JobState, NewJob, Ordinal, Rate, RunEvent, RunId, RunSettings, SpendLimits,
+    StopCause, SystemClock, TaskId,
 };
 
-use super::{ControlHandle, Ending, Engine, RunOptions, carry_out, control};
+use super::{ControlHandle, Ending, Engine, FailureLimit, RunOptions, carry_out, control};
 
 const PRICE: u64 = 10;
 
@@ -699,7 +699,7 @@ async fn a_time_limit_and_a_failure_limit_stop_new_submits() {
     let stage1 = stage(provider, SpendLimits::default(), independent(30)).await;
     let options = RunOptions {
         max_duration: Some(Duration::from_secs(20)),
-        max_failures: None,
+        ..RunOptions::default()
     };
     let ending = stage1.go_with(options, control().1).await;
     assert_eq!(ending, Ending::Stopped(StopCause::TimeLimit));
@@ -710,12 +710,125 @@ async fn a_time_limit_and_a_failure_limit_stop_new_submits() {
     };
     let stage2 = stage(provider, SpendLimits::default(), independent(30)).await;
     let options = RunOptions {
-        max_duration: None,
-        max_failures: Some(2),
+        max_failures: Some(FailureLimit::Jobs(2)),
+        ..RunOptions::default()
     };
     let ending = stage2.go_with(options, control().1).await;
     assert_eq!(ending, Ending::Stopped(StopCause::Failures));
     assert!(stage2.provider.arrived().len() <= 8);
+}
+
+/// A job of a priority and a price of its own, which the provider need not know.
+fn weighed(ordinal: u32, priority: i32, price: u64, needs: &[u32]) -> NewJob {
+    NewJob {
+        priority,
+        price: Credits::new(price),
+        ..job(ordinal, needs)
+    }
+}
+
+async fn cut_off(
+    cutoff: Cutoff,
+    cap: u64,
+    fail_tasks: bool,
+    jobs: &[NewJob],
+) -> (Ending, Vec<String>) {
+    let provider = Provider {
+        fail_tasks,
+        polls_until_done: 3,
+        ..Provider::with(1000, vec![])
+    };
+    let limits = SpendLimits {
+        run: Some(Credits::new(cap)),
+        ..SpendLimits::default()
+    };
+    let stage = stage(provider, limits, jobs.to_vec()).await;
+    let options = RunOptions {
+        cutoff,
+        ..RunOptions::default()
+    };
+    let ending = stage.go_with(options, control().1).await;
+    let totals = stage.engine.ledger.run(&stage.run).unwrap().totals;
+    assert!(totals.charged.get() - totals.refunded.get() <= cap);
+    let mut arrived = stage.provider.arrived();
+    arrived.sort();
+    (ending, arrived)
+}
+
+fn run_limit(left: u64, needed: u64) -> Ending {
+    Ending::Stopped(StopCause::Limit {
+        limit: "run".to_owned(),
+        left: Credits::new(left),
+        needed: Credits::new(needed),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_hard_cutoff_keeps_cheaper_jobs_from_going_first() {
+    let jobs = [
+        weighed(0, 9, 10, &[]),
+        weighed(1, 5, 50, &[]),
+        weighed(2, 0, 10, &[]),
+        weighed(3, 0, 10, &[]),
+    ];
+    for (cutoff, left, sent) in [
+        (Cutoff::Hard, 25, vec!["j0"]),
+        (Cutoff::Cautious, 5, vec!["j0", "j2", "j3"]),
+        (Cutoff::Soft, 5, vec!["j0", "j2", "j3"]),
+    ] {
+        let (ending, arrived) = cut_off(cutoff, 35, false, &jobs).await;
+        assert_eq!(ending, run_limit(left, 50), "{cutoff:?}");
+        assert_eq!(arrived, sent, "{cutoff:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_soft_cutoff_waits_for_refunds() {
+    let jobs = independent(3);
+    for (cutoff, ending, requests) in [
+        (Cutoff::Hard, run_limit(0, PRICE), 2),
+        (Cutoff::Cautious, run_limit(0, PRICE), 2),
+        (Cutoff::Soft, Ending::SomeFailed, 3),
+    ] {
+        let (found, arrived) = cut_off(cutoff, 20, true, &jobs).await;
+        assert_eq!(found, ending, "{cutoff:?}");
+        assert_eq!(arrived.len(), requests, "{cutoff:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cautious_cutoff_takes_what_fits_once_it_may_start() {
+    let jobs = [
+        weighed(0, 9, 10, &[]),
+        weighed(1, 5, 20, &[]),
+        weighed(2, 0, 10, &[0]),
+    ];
+    for (cutoff, left, sent) in [
+        (Cutoff::Hard, 15, vec!["j0"]),
+        (Cutoff::Cautious, 5, vec!["j0", "j2"]),
+    ] {
+        let (ending, arrived) = cut_off(cutoff, 25, false, &jobs).await;
+        assert_eq!(ending, run_limit(left, 20), "{cutoff:?}");
+        assert_eq!(arrived, sent, "{cutoff:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_failures_is_judged_once_enough_jobs_are_settled() {
+    let provider = Provider {
+        fail_tasks: true,
+        ..Provider::with(1000, vec![])
+    };
+    let stage = stage(provider, SpendLimits::default(), independent(40)).await;
+    let options = RunOptions {
+        max_failures: Some(FailureLimit::Percent(1)),
+        ..RunOptions::default()
+    };
+    let ending = stage.go_with(options, control().1).await;
+    assert_eq!(ending, Ending::Stopped(StopCause::Failures));
+    let arrived = stage.provider.arrived().len();
+    assert!((20..=28).contains(&arrived), "{arrived}");
+    stage.check_books(1000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,10 +14,12 @@ use crate::api::Service;
 use crate::catalog::{Catalog, Operation, OperationId};
 use crate::ledger::{Due, HeldJob, JobEvent, Ledger, LedgerError};
 use crate::model::{
-    Credits, JobResult, JobState, RunEvent, RunId, RunSettings, SharedClock, StopCause, TaskId,
+    Credits, Cutoff, JobResult, JobState, RunEvent, RunId, RunSettings, SharedClock, StopCause,
+    TaskId,
 };
 
 use super::cadence::Cadence;
+use super::failures::FailureLimit;
 use super::limiter::Limiter;
 use super::output::Output;
 use super::poll::Polled;
@@ -49,7 +51,9 @@ pub struct RunOptions {
     /// Send nothing new after this time.
     pub max_duration: Option<Duration>,
     /// Send nothing new once this many jobs have failed.
-    pub max_failures: Option<u64>,
+    pub max_failures: Option<FailureLimit>,
+    /// What to do once a job does not fit below a limit.
+    pub cutoff: Cutoff,
 }
 
 /// What all workers of a run share.

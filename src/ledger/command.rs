@@ -177,7 +177,7 @@ pub struct Shortage {
     pub limit: LimitKind,
     /// What is left below it.
     pub left: Credits,
-    /// The price of the cheapest job that waits.
+    /// The price of the cheapest job that waits; at a hard cutoff, of the first that does not fit.
     pub needed: Credits,
 }
 
@@ -192,6 +192,8 @@ pub struct HoldAnswer {
     pub waiting: u64,
     /// Jobs passed over because another run is buying the same just now: ask again when that may be done.
     pub deferred: u64,
+    /// With a shortage at a cautious cutoff: whether a job that waits for another would fit into what is left.
+    pub later_fits: bool,
 }
 
 /// Why the ledger did not do something.

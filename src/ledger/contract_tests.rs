@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::model::{
-    AccountId, Balance, Credits, Family, Fingerprint, JobId, JobRecord, JobResult, JobState,
-    NewJob, Ordinal, PaidState, Rate, Reuse, RunId, RunSettings, RunState, SpendLimits, TaskId,
+    AccountId, Balance, Credits, Cutoff, Family, Fingerprint, JobId, JobRecord, JobResult,
+    JobState, NewJob, Ordinal, PaidState, Rate, Reuse, RunId, RunSettings, RunState, SpendLimits,
+    TaskId,
 };
 
 use super::*;
@@ -237,6 +238,8 @@ contract! {
     a_job_goes_its_way
     holds_stay_below_each_limit
     cheaper_jobs_are_held_when_the_best_does_not_fit
+    at_a_hard_cutoff_nothing_overtakes_what_does_not_fit
+    a_cautious_cutoff_knows_whether_a_waiting_job_would_fit
     without_a_reading_only_free_jobs_start
     a_reading_loses_what_is_charged_after_its_mark
     a_refund_comes_back_to_the_run_at_once_and_to_the_balance_by_the_next_reading
@@ -383,6 +386,46 @@ async fn cheaper_jobs_are_held_when_the_best_does_not_fit(ledger: &Ledger) {
     let held = hold(ledger, &run, 9).await;
     assert_eq!(held, (vec![], short(LimitKind::Run, 2, 7), 2));
     assert_eq!(hold(ledger, &run, 0).await, (vec![], None, 2));
+}
+
+async fn at_a_hard_cutoff_nothing_overtakes_what_does_not_fit(ledger: &Ledger) {
+    let mut best = new_job(0, 10);
+    best.priority = 9;
+    let mut second = new_job(1, 50);
+    second.priority = 5;
+    let mut third = new_job(2, 60);
+    third.priority = 5;
+    let jobs = vec![best, second, third, new_job(3, 5), new_job(4, 0)];
+    let run = ready(ledger, cap(27), jobs).await;
+    for expected in [vec![0], vec![]] {
+        let held = ledger.hold_by(&run, 9, Cutoff::Hard, at(1)).await.unwrap();
+        let places: Vec<u32> = held.jobs.iter().map(|job| job.ordinal.0).collect();
+        assert_eq!(places, expected);
+        assert_eq!(held.shortage, short(LimitKind::Run, 17, 50));
+    }
+    assert_eq!(
+        hold(ledger, &run, 9).await,
+        (vec![3, 4], short(LimitKind::Run, 12, 50), 2)
+    );
+}
+
+async fn a_cautious_cutoff_knows_whether_a_waiting_job_would_fit(ledger: &Ledger) {
+    let jobs = vec![new_job(0, 10), new_job(1, 50), needing(2, 15, &[0])];
+    let run = ready(ledger, cap(27), jobs).await;
+    let ask = async |cutoff| ledger.hold_by(&run, 9, cutoff, at(1)).await.unwrap();
+    let held = ask(Cutoff::Cautious).await;
+    assert_eq!(
+        (held.shortage, held.later_fits),
+        (short(LimitKind::Run, 17, 50), true)
+    );
+    assert!(!ask(Cutoff::Soft).await.later_fits, "nobody asked");
+    buy(ledger, &run, 0).await;
+    let held = ask(Cutoff::Cautious).await;
+    assert_eq!(held.jobs.len(), 1);
+    assert_eq!(
+        (held.shortage, held.later_fits),
+        (short(LimitKind::Run, 2, 50), false)
+    );
 }
 
 async fn without_a_reading_only_free_jobs_start(ledger: &Ledger) {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::model::{
-    AccountId, Balance, Credits, JobRecord, JobState, NewJob, Ordinal, PaidJobs, RunId, RunRecord,
-    SpendLimits,
+    AccountId, Balance, Credits, Cutoff, JobRecord, JobState, NewJob, Ordinal, PaidJobs, RunId,
+    RunRecord, SpendLimits,
 };
 
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
@@ -280,8 +280,23 @@ impl Ledger {
         want: usize,
         now: Timestamp,
     ) -> Result<HoldAnswer, LedgerError> {
+        self.hold_by(run, want, Cutoff::default(), now).await
+    }
+
+    /// Sets aside credits as [`Ledger::hold`] does, with the cutoff that says which jobs may overtake which.
+    ///
+    /// # Errors
+    /// As [`Ledger::hold`].
+    pub async fn hold_by(
+        &self,
+        run: &RunId,
+        want: usize,
+        cutoff: Cutoff,
+        now: Timestamp,
+    ) -> Result<HoldAnswer, LedgerError> {
         let now = stored(now);
-        match self.ask(run, Command::Hold { want, now }).await? {
+        let command = Command::Hold { want, cutoff, now };
+        match self.ask(run, command).await? {
             Reply::Held(answer) => Ok(answer),
             other => unreachable!("a hold is answered with a hold, not {other:?}"),
         }

@@ -128,6 +128,26 @@ pub(super) fn choose(
         .collect()
 }
 
+/// Picks up to `want` jobs by priority, then place, up to the first that does not fit; returns that one's cost too.
+pub(super) fn choose_in_order(
+    mut candidates: Vec<Candidate>,
+    want: usize,
+    room: &mut Room,
+) -> (Vec<Candidate>, Option<Credits>) {
+    candidates.sort_unstable_by_key(|job| (std::cmp::Reverse(job.priority), job.ordinal));
+    let mut chosen = Vec::new();
+    for job in candidates {
+        if chosen.len() == want {
+            break;
+        }
+        if !room.take(job.cost) {
+            return (chosen, Some(job.cost));
+        }
+        chosen.push(job);
+    }
+    (chosen, None)
+}
+
 /// Says which limit is short, when a job still waits that could start but for its cost.
 pub(super) fn shortage(room: &Room, cheapest: Option<Credits>) -> Option<Shortage> {
     let needed = cheapest?;
@@ -222,6 +242,23 @@ mod tests {
         );
         assert_eq!(shortage(&left, None), None);
         assert_eq!(choose(jobs, 1, &mut room(None, None, 1_000)).len(), 1);
+    }
+
+    #[test]
+    fn in_order_nothing_overtakes_what_does_not_fit() {
+        let job = |priority, ordinal, cost| Candidate {
+            priority,
+            ordinal: Ordinal(ordinal),
+            cost: c(cost),
+        };
+        let jobs = vec![job(0, 0, 5), job(9, 1, 10), job(5, 2, 20), job(0, 3, 0)];
+        let mut left = room(Some(25), None, 1_000);
+        let (taken, blocked) = choose_in_order(jobs.clone(), 10, &mut left);
+        let taken: Vec<u32> = taken.iter().map(|job| job.ordinal.0).collect();
+        assert_eq!((taken, blocked), (vec![1], Some(c(20))));
+        assert_eq!(left, room(Some(15), None, 990));
+        let (taken, blocked) = choose_in_order(jobs, 1, &mut room(Some(25), None, 1_000));
+        assert_eq!((taken.len(), blocked), (1, None));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use super::contract_tests::*;
 use super::file_tests::block_on_inline as wait;
 use super::*;
 use crate::model::{
-    Balance, Credits, JobId, JobRecord, JobState, NewJob, Ordinal, Reuse, RunId, SpendLimits,
+    Balance, Credits, Cutoff, JobId, JobRecord, JobState, NewJob, Ordinal, Reuse, RunId,
+    SpendLimits,
 };
 
 const JOBS: u32 = 8;
@@ -41,6 +42,7 @@ enum Op {
         by: Option<usize>,
         run: usize,
         want: usize,
+        cutoff: Cutoff,
     },
     Record {
         by: usize,
@@ -103,11 +105,15 @@ fn event() -> impl Strategy<Value = JobEvent> {
     prop::sample::select(events())
 }
 
+fn cutoff() -> impl Strategy<Value = Cutoff> {
+    prop::sample::select(vec![Cutoff::Soft, Cutoff::Cautious, Cutoff::Hard])
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let (by, run, job) = (0..2_usize, 0..2_usize, 0..JOBS);
     prop_oneof![
-        8 => (prop::option::weighted(0.2, by.clone()), run.clone(), 1..5_usize)
-            .prop_map(|(by, run, want)| Op::Hold { by, run, want }),
+        8 => (prop::option::weighted(0.2, by.clone()), run.clone(), 1..5_usize, cutoff())
+            .prop_map(|(by, run, want, cutoff)| Op::Hold { by, run, want, cutoff }),
         30 => (run.clone(), any::<usize>(), any::<usize>())
             .prop_map(|(run, job, step)| Op::Advance { run, job, step }),
         4 => (by.clone(), run.clone(), job.clone(), prop::collection::vec(event(), 1..3))
@@ -228,10 +234,15 @@ impl World {
     fn step(&mut self, op: Op) {
         let now = at(self.now);
         match op {
-            Op::Hold { by, run, want } => {
+            Op::Hold {
+                by,
+                run,
+                want,
+                cutoff,
+            } => {
                 let by = by.unwrap_or(self.owners[run]);
                 let run = &self.runs[run];
-                let _answer = self.both(by, |ledger| wait(ledger.hold(run, want, now)));
+                let _answer = self.both(by, |ledger| wait(ledger.hold_by(run, want, cutoff, now)));
             }
             Op::Record {
                 by,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::{
-    AccountId, Balance, Credits, JobRecord, JobState, Ordinal, PaidJobs, RunId, RunRecord,
+    AccountId, Balance, Credits, Cutoff, JobRecord, JobState, Ordinal, PaidJobs, RunId, RunRecord,
     SpendLimits,
 };
 
@@ -50,7 +50,11 @@ pub(super) enum Command {
         now: Timestamp,
     },
     /// Sets aside credits for up to `want` jobs.
-    Hold { want: usize, now: Timestamp },
+    Hold {
+        want: usize,
+        cutoff: Cutoff,
+        now: Timestamp,
+    },
     /// Notes what happened to a job.
     Record {
         job: Ordinal,

@@ -4,6 +4,7 @@
 
 mod clock;
 mod credits;
+mod cutoff;
 mod event;
 mod ids;
 mod input;
@@ -14,6 +15,7 @@ mod run;
 
 pub use clock::{Clock, SharedClock, SystemClock};
 pub use credits::{Balance, CreditError, Credits, Drift};
+pub use cutoff::Cutoff;
 pub use event::{RunEvent, StopCause};
 pub use ids::{AccountId, Fingerprint, JobId, Ordinal, RunId, TaskId};
 pub use input::{Input, InputError, JobRef, Part};

@@ -177,7 +177,7 @@ fn a_price_above_what_was_approved_starts_nothing() {
     exit: 4
     --- stdout
     --- stderr
-    error: the plan costs 35 credits, and --yes-under approves up to 34
+    error: the plan costs 35 credits, 1 more than the 34 that --yes-under approves: nothing was started
     ");
     env.run_ok(0, &["run", "song.toml", "--yes-under", "35"]);
 }

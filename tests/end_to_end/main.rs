@@ -12,6 +12,7 @@ mod bad_server;
 mod books;
 mod crash;
 mod dry;
+mod limits;
 mod output;
 mod shared_ledger;
 mod signals;

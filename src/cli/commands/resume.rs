@@ -78,7 +78,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
         runtime: &runtime,
         ledger,
         connection,
-        options: run::options(&args.stop, record.totals.jobs),
+        options: run::options(&args.stop),
         events: args.stop.events && context.ui.json(),
     };
     session.carry_out(&record.id)

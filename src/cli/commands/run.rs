@@ -50,7 +50,7 @@ pub(crate) struct RunArgs {
     #[arg(short, long, env = "SETLIST_YES", hide_env = true, value_parser = BoolishValueParser::new())]
     yes: bool,
 
-    /// Do not ask up to this price; without a terminal: refuse above it
+    /// Do not ask up to this price; above it ask, and refuse where nobody can be asked, or with --yes
     #[arg(long, value_name = "N", env = "SETLIST_YES_UNDER", hide_env = true)]
     yes_under: Option<Credits>,
 
@@ -123,14 +123,13 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         &batch,
         &connection,
     )?;
-    let jobs = judged.plan.counts().jobs();
     drop(judged);
     let session = Session {
         context,
         runtime: &runtime,
         ledger,
         connection,
-        options: options(&args.stop, jobs),
+        options: options(&args.stop),
         events: args.stop.events && context.ui.json(),
     };
     session.carry_out(&run)
@@ -145,10 +144,11 @@ fn dry_run(args: &RunArgs, batch: &Batch, context: &Context) -> Result<Exit, Com
 }
 
 /// Returns the limits of a run that are not about credits.
-pub(crate) fn options(stop: &StopArgs, jobs: u64) -> RunOptions {
+pub(crate) fn options(stop: &StopArgs) -> RunOptions {
     RunOptions {
         max_duration: stop.max_duration,
-        max_failures: stop.max_failures.map(|limit| limit.of(jobs)),
+        max_failures: stop.max_failures,
+        cutoff: stop.cutoff.map(Into::into).unwrap_or_default(),
     }
 }
 
@@ -219,8 +219,13 @@ fn approve(
     if !judged.verdict.affordable && !fits {
         return Err(short(judged));
     }
-    if args.yes || total.is_zero() || args.yes_under.is_some_and(|most| total <= most) {
-        return Ok(());
+    match args.yes_under {
+        _ if total.is_zero() => return Ok(()),
+        Some(most) if total <= most => return Ok(()),
+        // Nobody is to be asked, so the price that was set stands.
+        Some(most) if args.yes => return Err(above(total, most)),
+        None if args.yes => return Ok(()),
+        _ => {}
     }
     // A rehearsal spends nothing, so nobody is asked; a price that was set is kept to all the same.
     let asks = ui.can_ask() && !batch.settings.is_in_process();
@@ -230,12 +235,21 @@ fn approve(
             ErrorKind::Short,
             "not approved: nothing was started",
         )),
-        Some(most) => Err(CommandError::message(
-            ErrorKind::Short,
-            format!("the plan costs {total} credits, and --yes-under approves up to {most}"),
-        )),
+        Some(most) => Err(above(total, most)),
         None => Ok(()),
     }
+}
+
+/// Says by how much a plan costs more than was approved.
+fn above(total: Credits, most: Credits) -> CommandError {
+    let more = most.short_of(total);
+    CommandError::message(
+        ErrorKind::Short,
+        format!(
+            "the plan costs {total} credits, {more} more than the {most} that --yes-under approves: nothing was started"
+        ),
+    )
+    .detailed("above_by", json!(more))
 }
 
 /// Says by how much which limit is too low.

@@ -11,11 +11,11 @@ use crate::ledger::command::{
 use crate::ledger::elsewhere::{Other, Verdict, judge};
 use crate::ledger::entry::{Booking, has_ended};
 use crate::ledger::handle::BalanceMark;
-use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, shortage};
+use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, choose_in_order, shortage};
 use crate::ledger::store::{Command, Owner, Reply, Request, slot};
 use crate::model::{
-    AccountId, Balance, Credits, Input, JobState, Ordinal, Reuse, RunId, RunRecord, RunState,
-    RunTotals,
+    AccountId, Balance, Credits, Cutoff, Input, JobState, Ordinal, Reuse, RunId, RunRecord,
+    RunState, RunTotals,
 };
 
 use super::run::{Job, Run, held_job, not_found, sums, upstream};
@@ -89,8 +89,8 @@ impl Books {
                 balance,
                 ..
             } => self.observe(account, mark, balance)?,
-            Command::Hold { want, now } => {
-                return self.hold(&run, owner, want, now).map(Reply::Held);
+            Command::Hold { want, cutoff, now } => {
+                return self.hold(&run, owner, want, cutoff, now).map(Reply::Held);
             }
             Command::Record { job, events, now } => {
                 return self
@@ -260,15 +260,20 @@ impl Books {
         run: &RunId,
         owner: Owner,
         want: usize,
+        cutoff: Cutoff,
         now: Timestamp,
     ) -> Result<HoldAnswer, LedgerError> {
         let place = self.place(run)?;
         self.runs[place].fence(owner)?;
         let mut room = self.room(&self.runs[place])?;
         let mut answer = HoldAnswer::default();
-        let found = candidates(&self.runs[place], want, room.tightest().1);
+        let found = candidates(&self.runs[place], want, room.tightest().1, cutoff);
         let candidates = self.sift(place, owner, found, now, &mut answer.deferred)?;
-        for chosen in choose(candidates, want, &mut room) {
+        let (chosen, first_unfit) = match cutoff {
+            Cutoff::Hard => choose_in_order(candidates, want, &mut room),
+            Cutoff::Soft | Cutoff::Cautious => (choose(candidates, want, &mut room), None),
+        };
+        for chosen in chosen {
             if let Some(job) = self.runs[place].jobs.get_mut(&chosen.ordinal) {
                 let held = job.entry.hold();
                 held.map_err(|error| error.of(job.job.id.as_str()))?;
@@ -281,9 +286,19 @@ impl Books {
         self.runs[place].keep_lease(owner, now);
         let run = &self.runs[place];
         if answer.jobs.len() < want && answer.deferred == 0 {
-            answer.shortage = shortage(&room, run.ready().map(|job| job.entry.cost).min());
+            let cheapest = || run.ready().map(|job| job.entry.cost).min();
+            let needed = match cutoff {
+                Cutoff::Hard => first_unfit,
+                Cutoff::Soft | Cutoff::Cautious => cheapest(),
+            };
+            answer.shortage = shortage(&room, needed);
         }
         let waits = |job: &&Job| job.entry.state.is_startable() && !job.entry.claimed;
+        if cutoff == Cutoff::Cautious && answer.shortage.is_some() {
+            let left = room.tightest().1;
+            let mut waiting = run.jobs.values().filter(waits);
+            answer.later_fits = waiting.any(|job| run.unmet(job) > 0 && job.entry.cost <= left);
+        }
         let waiting = run.jobs.values().filter(waits).count();
         answer.waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
         Ok(answer)
@@ -464,8 +479,8 @@ impl Books {
     }
 }
 
-/// For each cost that fits, the best `want` jobs that may start.
-fn candidates(run: &Run, want: usize, left: Credits) -> Vec<Candidate> {
+/// For each cost that fits, the best `want` jobs that may start; with a hard cutoff also the best that does not fit.
+fn candidates(run: &Run, want: usize, left: Credits, cutoff: Cutoff) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = run
         .ready()
         .map(|job| Candidate {
@@ -473,11 +488,15 @@ fn candidates(run: &Run, want: usize, left: Credits) -> Vec<Candidate> {
             ordinal: job.job.ordinal,
             cost: job.entry.cost,
         })
-        .filter(|job| job.cost <= left)
         .collect();
     found.sort_unstable_by_key(|job| (job.cost, Reverse(job.priority), job.ordinal));
+    let count = |cost: Credits| match cutoff {
+        _ if cost <= left => want,
+        Cutoff::Hard => 1,
+        Cutoff::Soft | Cutoff::Cautious => 0,
+    };
     found
         .chunk_by(|a, b| a.cost == b.cost)
-        .flat_map(|same| same.iter().take(want).copied())
+        .flat_map(|same| same.iter().take(count(same[0].cost)).copied())
         .collect()
 }

@@ -9,10 +9,11 @@ use serde_json::Value;
 use crate::ledger::command::{HeldJob, HoldAnswer, JobEvent, LedgerError, Reused};
 use crate::ledger::elsewhere::Verdict;
 use crate::ledger::entry::Entry;
-use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, shortage};
+use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, choose_in_order, shortage};
 use crate::ledger::store::{Owner, slot};
 use crate::model::{
-    Credits, Fingerprint, Input, JobId, JobResult, JobState, Ordinal, Reuse, RunId, SpendLimits,
+    Credits, Cutoff, Fingerprint, Input, JobId, JobResult, JobState, Ordinal, Reuse, RunId,
+    SpendLimits,
 };
 
 use super::elsewhere;
@@ -33,6 +34,7 @@ pub(super) fn hold(
     run: &RunId,
     owner: Owner,
     want: usize,
+    cutoff: Cutoff,
     now: Timestamp,
 ) -> Result<HoldAnswer, Trouble> {
     let connection = group.settle()?;
@@ -44,18 +46,29 @@ pub(super) fn hold(
     let mut room = Room::new(&limits, &figures)?;
 
     let mut answer = HoldAnswer::default();
-    let found = candidates(connection, head.key, want, room.tightest().1)?;
+    let found = candidates(connection, head.key, want, room.tightest().1, cutoff)?;
     let candidates = sift(group, &head, owner, found, now, &mut answer.deferred)?;
     // Those that were skipped have ended.
     let head = RunHead::load(group.settle()?, run)?;
-    for chosen in choose(candidates, want, &mut room) {
+    let (chosen, first_unfit) = match cutoff {
+        Cutoff::Hard => choose_in_order(candidates, want, &mut room),
+        Cutoff::Soft | Cutoff::Cautious => (choose(candidates, want, &mut room), None),
+    };
+    for chosen in chosen {
         answer.jobs.push(take(connection, &head, chosen.ordinal)?);
     }
+    // What waits for another run may cost nothing in the end.
     if answer.jobs.len() < want && answer.deferred == 0 {
-        let cheapest = next_cost(connection, head.key, -1)?
-            .map(credits)
-            .transpose()?;
-        answer.shortage = shortage(&room, cheapest);
+        let needed = match cutoff {
+            Cutoff::Hard => first_unfit,
+            Cutoff::Soft | Cutoff::Cautious => next_cost(connection, head.key, -1)?
+                .map(credits)
+                .transpose()?,
+        };
+        answer.shortage = shortage(&room, needed);
+    }
+    if cutoff == Cutoff::Cautious && answer.shortage.is_some() {
+        answer.later_fits = later_fits(connection, head.key, room.tightest().1)?;
     }
     let taken = u64::try_from(answer.jobs.len()).map_err(corrupt)?;
     // Every job has ended, is in hand, or waits.
@@ -182,14 +195,27 @@ fn next_cost(connection: &Connection, run: i64, above: i64) -> Result<Option<i64
     Ok(cost)
 }
 
+/// Tells whether a job that waits for another would fit into what is left; asked only when credits are short.
+fn later_fits(connection: &Connection, run: i64, left: Credits) -> Result<bool, Trouble> {
+    let found = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE run = ?1 AND cost <= ?2 AND in_hand = 0 \
+             AND pending > 0 AND state IN ('planned', 'released'))",
+        )?
+        .query_row(params![run, amount(left)?], |row| row.get(0))?;
+    Ok(found)
+}
+
 /// Reads, for each cost that fits, the best `want` jobs: none other can be among the chosen.
 ///
-/// So a hold reads few rows even when a million jobs wait that are too dear.
+/// So a hold reads few rows even when a million jobs wait that are too dear. At a hard cutoff the best job of each
+/// cost that does not fit is read too: it may be the one that nothing overtakes.
 fn candidates(
     connection: &Connection,
     run: i64,
     want: usize,
     left: Credits,
+    cutoff: Cutoff,
 ) -> Result<Vec<Candidate>, Trouble> {
     let left = amount(left)?;
     let limit = i64::try_from(want).unwrap_or(i64::MAX);
@@ -203,9 +229,11 @@ fn candidates(
     let mut found = Vec::new();
     let mut above = -1;
     while let Some(cost) = next_cost(connection, run, above)? {
-        if cost > left {
-            break;
-        }
+        let limit = match (cost > left, cutoff) {
+            (false, _) => limit,
+            (true, Cutoff::Hard) => 1,
+            (true, Cutoff::Soft | Cutoff::Cautious) => break,
+        };
         let mut rows = statement.query([run, cost, limit])?;
         while let Some(row) = rows.next()? {
             found.push(Candidate {

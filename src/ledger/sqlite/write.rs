@@ -151,8 +151,8 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
             balance,
             now,
         } => runs::observe_balance(connection, account, *mark, *balance, *now)?,
-        Command::Hold { want, now } => {
-            return hold::hold(group, run, owner, *want, *now).map(Reply::Held);
+        Command::Hold { want, cutoff, now } => {
+            return hold::hold(group, run, owner, *want, *cutoff, *now).map(Reply::Held);
         }
         Command::Record { job, events, now } => {
             return record::record(group, run, owner, *job, events, *now).map(Reply::State);

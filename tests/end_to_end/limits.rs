@@ -1,0 +1,106 @@
+//! Where a run stops by the limits it was given: time, failures, price, and a cap that some jobs do not fit below.
+
+use crate::world::{Sim, World, songs, sum};
+
+#[test]
+fn a_time_limit_stops_with_10_and_a_resume_pays_the_rest_once() {
+    let jobs = 8;
+    let sim = Sim::new(80, &["--task-time", "300ms"]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("slow", jobs));
+    let done = world
+        .run(&[
+            "run",
+            "m.toml",
+            "--concurrency",
+            "1",
+            "--max-duration",
+            "500ms",
+        ])
+        .expect(10);
+    assert!(
+        done.stderr.contains("the time limit is reached"),
+        "{done:#?}"
+    );
+    let accepted = sim.audit().accepted();
+    assert!(accepted < jobs as u64, "something was left to do");
+    let rows = world.spend("slow");
+    let saved = rows.iter().filter(|row| row["state"] == "saved").count();
+    assert_eq!(saved as u64, accepted, "what ran is collected");
+
+    let resume = done.resume_command();
+    let resume: Vec<&str> = resume.iter().map(String::as_str).collect();
+    world.run(&resume).expect(0);
+    assert_eq!(sim.audit().accepted(), jobs as u64, "each job is paid once");
+}
+
+#[test]
+fn a_share_of_failures_stops_only_once_20_jobs_are_settled() {
+    let sim = Sim::new(1000, &["--failure-rate", "1"]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("bad", 60));
+    let done = world
+        .run(&["run", "m.toml", "--max-failures", "10%"])
+        .expect(1);
+    assert!(done.stderr.contains("too many jobs failed"), "{done:#?}");
+    let requests = sim.audit().requests();
+    assert!((20..60).contains(&requests), "{requests}");
+    assert_eq!(sum(&world.spend("bad"), "held"), 0);
+}
+
+#[test]
+fn a_price_above_yes_under_sends_nothing_and_says_by_how_much() {
+    let sim = Sim::new(1000, &[]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("dear", 3));
+    for also in [&[][..], &["--yes"]] {
+        let mut args = vec!["run", "m.toml", "--yes-under", "25"];
+        args.extend(also);
+        let done = world.run(&args).expect(4);
+        assert!(
+            done.stderr.contains("5 more than the 25 that --yes-under"),
+            "{done:#?}"
+        );
+    }
+    assert_eq!(sim.audit().requests(), 0);
+    world.run(&["run", "m.toml", "--yes-under", "30"]).expect(0);
+}
+
+/// Three songs of 10 credits, of which the account refunds each, below a cap of 20.
+#[test]
+fn a_soft_cutoff_uses_what_is_refunded_and_the_others_stop() {
+    for (cutoff, code, requests) in [
+        (&[][..], 8, 2),
+        (&["--cutoff", "cautious"], 8, 2),
+        (&["--cutoff", "hard"], 8, 2),
+        (&["--cutoff", "soft"], 1, 3),
+    ] {
+        let sim = Sim::new(1000, &["--failure-rate", "1"]);
+        let world = World::with(&sim);
+        let fit = "[budget]\nwhen_short = \"fit\"\n";
+        let manifest = songs("cut", 3).replacen("[[job]]", &format!("{fit}[[job]]"), 1);
+        world.write("m.toml", manifest);
+        let mut args = vec!["run", "m.toml", "--max-credits", "20"];
+        args.extend(cutoff);
+        world.run(&args).expect(code);
+        assert_eq!(sim.audit().requests(), requests, "{cutoff:?}");
+    }
+}
+
+/// A song that no cap has room for stands between songs that fit.
+#[test]
+fn at_a_hard_cutoff_nothing_overtakes() {
+    let manifest = "name = \"order\"\n[budget]\nrun = 25\nwhen_short = \"fit\"\n\
+        [[job]]\nid = \"first\"\npriority = 9\noperation = \"producer.create\"\nwith = { description = \"first\" }\n\
+        [[job]]\nid = \"dear\"\npriority = 5\noperation = \"suno.persona\"\nwith = { clip = \"c1\", name = \"N\", description = \"d\" }\n\
+        [[job]]\nid = \"last\"\noperation = \"producer.create\"\nwith = { description = \"last\" }\n";
+    for (cutoff, paid) in [("hard", 10), ("cautious", 20), ("soft", 20)] {
+        let sim = Sim::new(1000, &[]);
+        let world = World::of("simulator", &sim);
+        world.write("m.toml", manifest);
+        let done = world.run(&["run", "m.toml", "--cutoff", cutoff]).expect(8);
+        assert!(done.stderr.contains("needs 50"), "{done:#?}");
+        assert_eq!(sim.audit().charged(), paid, "{cutoff}");
+        assert_eq!(world.charged("order"), paid, "{cutoff}");
+    }
+}
