@@ -19,7 +19,7 @@ use super::context::Context;
 use super::error::CommandError;
 use super::period::Period;
 use super::settings::{DEFAULT_RENEWS_ON, Layer, Settings};
-use super::{prices, provider};
+use super::{prices, provider, repeatable};
 
 /// A checked manifest with its settings and prices.
 pub(crate) struct Batch {
@@ -64,6 +64,20 @@ impl Batch {
             prices,
             account,
         })
+    }
+
+    /// Tells whether the run is a rehearsal that is to come out the same to the byte.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.settings.is_in_process() && repeatable::is_asked_for(&self.manifest.provider.simulator)
+    }
+
+    /// Returns when a run that is made by this process begins.
+    pub(crate) fn start(&self, context: &Context) -> Timestamp {
+        if self.is_repeatable() {
+            context.repeatable_start()
+        } else {
+            context.now()
+        }
     }
 
     /// Expands and prices the jobs.

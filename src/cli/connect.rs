@@ -18,6 +18,7 @@ use super::context::{Context, make_private_folder};
 use super::error::CommandError;
 use super::lock::{self, Lock};
 use super::provider::{self, SIMULATOR};
+use super::repeatable;
 use super::settings::Settings;
 
 /// How many times as fast as real time a rehearsal runs, when the manifest does not say.
@@ -135,7 +136,7 @@ impl Rehearsal {
         Ok(Simulator::last_event(&self.state_file)?.map_or(now, |last| last.max(now)))
     }
 
-    /// Starts the simulator, with a clock that starts at `now`, and connects to it.
+    /// Starts the simulator, with a clock that starts at `now`, and connects to it; in a runtime, whose time it takes.
     ///
     /// # Errors
     /// A usage error for settings it does not take, a storage error for its state file.
@@ -148,7 +149,12 @@ impl Rehearsal {
         context: &Context,
     ) -> Result<(Connection, Arc<Simulator>), CommandError> {
         let options = options(simulator)?;
-        let clock = context.clock(now, options.speed);
+        let speed = match repeatable::is_asked_for(simulator) {
+            // Its time is not the machine's, and takes no time.
+            true => 1.0,
+            false => options.speed,
+        };
+        let clock = context.clock(now, speed);
         let seed = options.seed;
         let simulator = Simulator::open(options, clock.clone(), &self.state_file, start)?;
         let simulator = Arc::new(simulator);

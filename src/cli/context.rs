@@ -17,7 +17,7 @@ use super::args::GlobalArgs;
 use super::config::{Config, KeySource};
 use super::error::{CommandError, ErrorKind};
 use super::ui::{ColorHints, Ui};
-use super::{key, prices};
+use super::{key, prices, repeatable};
 
 /// Threads that carry requests: all of them wait most of the time.
 const WORKER_THREADS: usize = 2;
@@ -81,6 +81,8 @@ pub(crate) struct Context {
     environment: Environment,
     global: GlobalArgs,
     started_at: Timestamp,
+    /// Whether the time was given instead of read.
+    is_time_given: bool,
     config: OnceCell<Config>,
     /// The terminal.
     pub(crate) ui: Ui,
@@ -98,7 +100,9 @@ impl Context {
             global.json,
             global.quiet,
         );
-        let started_at = match environment.get(NOW) {
+        let given = environment.get(NOW);
+        let is_time_given = given.is_some();
+        let started_at = match given {
             Some(text) => text.to_string_lossy().parse().map_err(|_| {
                 CommandError::usage(format!(
                     "`{NOW}` is not a time such as `2026-11-22T10:00:00Z`"
@@ -110,6 +114,7 @@ impl Context {
             environment,
             global,
             started_at,
+            is_time_given,
             config: OnceCell::new(),
             ui,
         })
@@ -141,6 +146,15 @@ impl Context {
     /// Returns the time of day.
     pub(crate) fn now(&self) -> Timestamp {
         self.started_at
+    }
+
+    /// Returns the time at which a repeatable rehearsal begins.
+    pub(crate) fn repeatable_start(&self) -> Timestamp {
+        if self.is_time_given {
+            self.started_at
+        } else {
+            repeatable::START
+        }
     }
 
     /// Makes the id of a new run, which sorts by the time it is made.
@@ -260,9 +274,25 @@ impl Context {
             .worker_threads(WORKER_THREADS)
             .enable_all()
             .build()
-            .map_err(|error| {
-                CommandError::new(ErrorKind::Storage, error).context("the runtime can't be made")
-            })
+            .map_err(no_runtime)
+    }
+
+    /// Makes the runtime of a repeatable rehearsal: its timers jump to the next that is due once nobody has anything
+    /// else to do, and files are worked on one at a time, in the order asked for.
+    ///
+    /// # Errors
+    /// As [`Context::runtime`].
+    #[allow(
+        clippy::unused_self,
+        reason = "what runs beside a command is part of its surroundings"
+    )]
+    pub(crate) fn repeatable_runtime(&self) -> Result<tokio::runtime::Runtime, CommandError> {
+        tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .map_err(no_runtime)
     }
 
     /// Tells whether a variable is set and not empty.
@@ -292,6 +322,10 @@ impl Context {
                 .context(format!("`{}` has no absolute path", path.display()))
         })
     }
+}
+
+fn no_runtime(error: std::io::Error) -> CommandError {
+    CommandError::new(ErrorKind::Storage, error).context("the runtime can't be made")
 }
 
 /// Makes a folder that only its owner can look into, with those above it.

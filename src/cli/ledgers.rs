@@ -1,6 +1,6 @@
 //! The ledger as commands meet it: opened where the settings say, and runs found by what a person types.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{RunRecord, RunState};
@@ -16,11 +16,24 @@ const RECENT_RUNS: usize = 1000;
 /// # Errors
 /// A storage error that names the file.
 pub(crate) fn open(context: &Context) -> Result<Ledger, CommandError> {
+    Ok(Ledger::open(&prepare(context)?)?)
+}
+
+/// Opens the ledger for a repeatable rehearsal: a commit by another thread would be ready at a time of its own.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_repeatable(context: &Context) -> Result<Ledger, CommandError> {
+    Ok(Ledger::open_inline(&prepare(context)?)?)
+}
+
+/// Makes the ledger's folder, and returns the ledger's path.
+fn prepare(context: &Context) -> Result<PathBuf, CommandError> {
     let path = context.ledger_path()?;
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         make_private_folder(folder)?;
     }
-    Ok(Ledger::open(&path)?)
+    Ok(path)
 }
 
 /// Opens the ledger for a look, if there is one; a command that only looks makes none.

@@ -21,6 +21,7 @@ mod period;
 mod prices;
 mod progress;
 mod provider;
+mod repeatable;
 mod reports;
 mod session;
 mod settings;

@@ -80,6 +80,8 @@ async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitt
             Next::End(submitted) => return Ok(submitted),
             Next::Again(wait) => {
                 tokio::select! {
+                    // In this order, so that a rehearsal comes out the same when both are due at once.
+                    biased;
                     () = shared.halt.cancelled() => return release(shared, job, None).await,
                     () = shared.engine.clock.sleep(wait) => {}
                 }

@@ -168,7 +168,11 @@ static SIMULATOR: &[Key] = &[
         "The share of tasks that fail.",
     ),
     optional("refunds", Shape::Flag, "Whether failed tasks are refunded."),
-    optional("seed", COUNT, "What its chances are drawn from."),
+    optional(
+        "seed",
+        COUNT,
+        "What its chances are drawn from; with one, a rehearsal is the same each time.",
+    ),
     optional(
         "speed",
         Shape::Number {

@@ -8,5 +8,6 @@
 mod test_env;
 
 mod basics;
+mod repeatable;
 mod runs;
 mod served;

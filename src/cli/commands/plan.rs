@@ -111,7 +111,7 @@ pub(crate) fn judge(
         Some(ledger) => batch.plan(ledger.paid(&batch.account)?.as_ref(), fresh)?,
         None => batch.plan(&(), fresh)?,
     };
-    batch.judge(plan, balance, ledger.as_ref(), context.now())
+    batch.judge(plan, balance, ledger.as_ref(), batch.start(context))
 }
 
 /// Prints a plan in the form asked for.

@@ -20,7 +20,7 @@ use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
 use super::super::session::Session;
 use super::super::settings::{Layer, Settings};
-use super::super::{batch, ledgers, reports};
+use super::super::{batch, ledgers, repeatable, reports};
 use super::run;
 
 /// No rehearsal runs longer than this by its own clock.
@@ -57,10 +57,18 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
     };
     let _manifest_lock =
         run::lock_manifest(&record.manifest_path, &record.manifest_digest, context)?;
-    let ledger = ledgers::open(context)?;
-    let runtime = context.runtime()?;
     let settings = settings(args, &record, context)?;
+    let (ledger, runtime) = if is_repeatable(&record, &settings) {
+        (
+            ledgers::open_repeatable(context)?,
+            context.repeatable_runtime()?,
+        )
+    } else {
+        (ledgers::open(context)?, context.runtime()?)
+    };
     reports::prepare_folder(Path::new(&record.settings.out))?;
+    // A clock that is read outside of its runtime would tell the machine's time.
+    let _inside = runtime.enter();
     let (connection, _rehearsal) = connect(args, &record, &settings, &ledger, &runtime, context)?;
 
     let now = connection.clock.now();
@@ -157,6 +165,12 @@ fn settings(
     Settings::resolve(as_before, Layer::default(), context.config()?)
 }
 
+/// Tells whether the run is a rehearsal that is to come out the same to the byte.
+fn is_repeatable(record: &RunRecord, settings: &Settings) -> bool {
+    let simulator = record.settings.simulator.as_object();
+    settings.is_in_process() && simulator.is_some_and(repeatable::is_asked_for)
+}
+
 /// Connects to the provider the run was made with.
 fn connect(
     args: &ResumeArgs,
@@ -181,7 +195,11 @@ fn connect(
         return Ok((connect::over_network(settings, context)?, None));
     }
     let rehearsal = Rehearsal::take(context)?;
-    let earliest = rehearsal.earliest(context.now())?;
+    let start = match is_repeatable(record, settings) {
+        true => context.repeatable_start(),
+        false => context.now(),
+    };
+    let earliest = rehearsal.earliest(start)?;
     let start = rehearsal_time(record, ledger, runtime, earliest)?;
     let nothing = Map::new();
     let kept = match &record.settings.simulator {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use crate::catalog::Catalog;
 use crate::exec::RunOptions;
@@ -26,7 +27,7 @@ use super::super::exit::{self, Exit};
 use super::super::lock::{self, Lock};
 use super::super::session::Session;
 use super::super::settings::Layer;
-use super::super::{ledgers, reports};
+use super::super::{ledgers, repeatable, reports};
 use super::plan;
 
 /// Jobs that are enrolled in one transaction: enough that a commit costs little, few enough to stay small.
@@ -58,7 +59,7 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "SETLIST_FRESH", hide_env = true, value_parser = BoolishValueParser::new())]
     fresh: bool,
 
-    /// The simulator's seed: the same seed makes the same songs and the same faults
+    /// The simulator's seed: the same seed makes the same songs, faults and times, and takes no time to wait
     #[arg(long, value_name = "N", env = "SETLIST_SEED", hide_env = true)]
     seed: Option<u64>,
 
@@ -94,9 +95,17 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
     }
     let manifest_path = manifest_path(&args.manifest.manifest, context)?;
     let _manifest_lock = lock_manifest(&manifest_path, &batch.manifest.digest, context)?;
-    let ledger = ledgers::open(context)?;
+    let (ledger, runtime) = if batch.is_repeatable() {
+        (
+            ledgers::open_repeatable(context)?,
+            context.repeatable_runtime()?,
+        )
+    } else {
+        (ledgers::open(context)?, context.runtime()?)
+    };
+    // A clock that is read outside of its runtime would tell the machine's time.
+    let _inside = runtime.enter();
     let (connection, _rehearsal) = connect(&batch, context)?;
-    let runtime = context.runtime()?;
     let balance = runtime.block_on(connection.balance())?;
     let plan = batch.plan(ledger.paid(&batch.account)?.as_ref(), args.fresh)?;
     let now = connection.clock.now();
@@ -105,7 +114,11 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
 
     let out = context.absolute(&args.out.clone().unwrap_or_else(|| usual_out(&batch)))?;
     reports::prepare_folder(&out)?;
-    let run = context.new_run_id();
+    let digest = &batch.manifest.digest;
+    let run = match batch.is_repeatable() {
+        true => repeatable::run_id(connection.seed, digest, now, &ledger)?,
+        false => context.new_run_id(),
+    };
     let new_run = NewRun {
         id: run.clone(),
         manifest: batch.manifest.name.clone(),
@@ -193,7 +206,7 @@ fn connect(
         return Ok((connect::over_network(&batch.settings, context)?, None));
     }
     let rehearsal = Rehearsal::take(context)?;
-    let now = rehearsal.earliest(context.now())?;
+    let now = rehearsal.earliest(batch.start(context))?;
     let simulator = &batch.manifest.provider.simulator;
     let (connection, _) =
         rehearsal.connect(&batch.settings, simulator, Start::NewRun, now, context)?;
@@ -306,7 +319,7 @@ fn settings(batch: &Batch, out: &Path, connection: &Connection) -> RunSettings {
 /// Writes the run and its jobs into the ledger; a run that can't be written whole is taken back.
 fn enrol(
     ledger: &Ledger,
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
     run: NewRun,
     plan: &Plan,
     batch: &Batch,
@@ -325,7 +338,7 @@ fn enrol(
 
 fn enrol_jobs(
     ledger: &Ledger,
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
     run: &RunId,
     plan: &Plan,
     batch: &Batch,
