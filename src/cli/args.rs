@@ -229,6 +229,10 @@ pub(crate) struct StopArgs {
     )]
     pub(crate) cutoff: Option<CutoffChoice>,
 
+    /// Leave payments in doubt to `setlist resolve`, also those that two readings of the balance would settle
+    #[arg(long, env = "SETLIST_KEEP_DOUBTS", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(crate) keep_doubts: bool,
+
     /// With --json: print every event as a line of JSON while the run goes
     #[arg(long, env = "SETLIST_EVENTS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(crate) events: bool,

@@ -15,7 +15,8 @@ use crate::model::{Credits, Cutoff, RunEvent, RunId, RunRecord, StopCause};
 use super::control::{Control, StopLevel};
 use super::ending::{self, Ending, ExecError};
 use super::failures::Tally;
-use super::observe::{ObserveError, observe};
+use super::observe::{self, ObserveError, observe};
+use super::reconcile::reconcile;
 use super::recover::{Leftovers, recover};
 use super::saver;
 use super::worker::{self, Engine, Message, RunOptions, Shared};
@@ -46,17 +47,19 @@ pub async fn carry_out(
         record.settings.clone(),
         events,
     ));
-    let opening = tokio::select! {
+    let observed = tokio::select! {
         biased;
         cause = control.stopped() => return give_back(&shared, cause).await,
         read = observe(engine, &record.account) => match read {
-            Ok(balance) => balance.available().unwrap_or(Credits::MAX),
+            Ok(observed) => observed,
             Err(ObserveError::Ledger(error)) => return Err(error.into()),
             Err(ObserveError::Provider(fault)) => {
                 return give_back(&shared, unreadable(&fault)).await;
             }
         },
     };
+    observe::keep(engine, &record.account, observed).await?;
+    let opening = observed.balance.available().unwrap_or(Credits::MAX);
     if record.opening.is_none() {
         engine.ledger.set_opening(run, opening).await?;
     }
@@ -107,7 +110,12 @@ async fn close(
             (_, true) | (Some(StopCause::Storage { .. }), _) => None,
             // Worth one question, not a minute of waiting for a provider that is gone.
             (Some(StopCause::Unreachable { .. }), _) => engine.service.balance().await.ok(),
-            _ => observe(engine, &record.account).await.ok(),
+            _ => {
+                let observed = observe(engine, &record.account).await.ok()?;
+                // What is not kept now is kept by the next run.
+                drop(observe::keep(engine, &record.account, observed).await);
+                Some(observed.balance)
+            }
         }
     };
     let closing = tokio::select! {
@@ -147,6 +155,8 @@ struct Dispatcher {
     answer: HoldAnswer,
     /// Whether credits moved since the balance was last read.
     moved: bool,
+    /// Whether payments in doubt were weighed against the balance since the last request.
+    weighed: bool,
     /// Work left by an earlier process that waits for a slot.
     backlog: VecDeque<BoxFuture<'static, Message>>,
     work: JoinSet<Message>,
@@ -181,6 +191,7 @@ impl Dispatcher {
             stale: true,
             answer: HoldAnswer::default(),
             moved: false,
+            weighed: false,
             backlog: VecDeque::new(),
             work: JoinSet::new(),
         }
@@ -283,6 +294,12 @@ impl Dispatcher {
         if is_busy || self.waits_for_another() {
             return Turn::Wait;
         }
+        if self.may_settle_doubts() {
+            self.weighed = true;
+            let reconcile = reconcile(self.shared.clone(), self.account.clone());
+            self.spawn_save(reconcile);
+            return Turn::Wait;
+        }
         if self.cause.is_none()
             && let Some(shortage) = self.answer.shortage
         {
@@ -290,6 +307,17 @@ impl Dispatcher {
             self.announce_stop();
         }
         Turn::Over
+    }
+
+    /// Tells whether payments in doubt are all that is left, and were not weighed since the last request.
+    fn may_settle_doubts(&self) -> bool {
+        let ledger = &self.shared.engine.ledger;
+        let has_doubts = || {
+            ledger
+                .run(&self.shared.run)
+                .is_ok_and(|run| run.totals.in_doubt > 0)
+        };
+        self.cause.is_none() && self.options.settle_doubts && !self.weighed && has_doubts()
     }
 
     /// Tells whether jobs wait for what another run is buying.
@@ -314,6 +342,7 @@ impl Dispatcher {
         let jobs = std::mem::take(&mut answer.jobs);
         // A full answer may have left more behind; ask again as soon as there is room.
         self.stale = !jobs.is_empty();
+        self.weighed &= jobs.is_empty();
         self.answer = answer;
         for job in jobs {
             if job.reused.is_some() {
@@ -376,7 +405,7 @@ impl Dispatcher {
                 self.tally.ended(state);
                 self.heed_failures();
             }
-            Message::Saved => self.saving -= 1,
+            Message::Saved | Message::Reconciled => self.saving -= 1,
             Message::Stop(cause) => {
                 self.leave_slot();
                 self.stop(cause);

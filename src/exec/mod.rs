@@ -24,6 +24,7 @@ mod limiter;
 mod observe;
 mod output;
 mod poll;
+mod reconcile;
 mod recover;
 mod saver;
 mod submit;

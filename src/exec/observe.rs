@@ -1,7 +1,7 @@
 //! Fetches the balance and tells the ledger, in the order that keeps the ledger's arithmetic safe.
 
 use crate::api::Fault;
-use crate::ledger::LedgerError;
+use crate::ledger::{BalanceMark, LedgerError};
 use crate::model::{AccountId, Balance};
 
 use super::backoff;
@@ -14,11 +14,44 @@ pub(super) enum ObserveError {
     Provider(Fault),
 }
 
+/// A balance, with the mark that was taken before it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Observed {
+    pub(super) mark: BalanceMark,
+    pub(super) balance: Balance,
+}
+
+/// Keeps a reading as the account's checkpoint, unless something is in flight or a payment that came into doubt since
+/// the last one is still to be weighed against that.
+pub(super) async fn keep(
+    engine: &Engine,
+    account: &AccountId,
+    observed: Observed,
+) -> Result<(), LedgerError> {
+    let Observed { mark, balance } = observed;
+    if engine
+        .ledger
+        .weigh(account, mark, balance)?
+        .doubts
+        .is_empty()
+    {
+        let now = engine.clock.now();
+        engine
+            .ledger
+            .keep_checkpoint(account, mark, balance, now)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Reads the balance, a few times if need be, and records it.
 ///
 /// The mark is taken before the request leaves: charges recorded after it may or may not be in the answer, and
 /// the ledger counts them against us either way.
-pub(super) async fn observe(engine: &Engine, account: &AccountId) -> Result<Balance, ObserveError> {
+pub(super) async fn observe(
+    engine: &Engine,
+    account: &AccountId,
+) -> Result<Observed, ObserveError> {
     let mut rng = fastrand::Rng::with_seed(engine.seed);
     let mut attempt = 1;
     loop {
@@ -35,7 +68,7 @@ pub(super) async fn observe(engine: &Engine, account: &AccountId) -> Result<Bala
                     .observe_balance(account, mark, balance, now)
                     .await
                     .map_err(ObserveError::Ledger)?;
-                return Ok(balance);
+                return Ok(Observed { mark, balance });
             }
             Err(fault)
                 if super::ending::is_final(&fault) || attempt >= backoff::NOT_SENT_ATTEMPTS =>

@@ -951,3 +951,89 @@ async fn two_runs_at_once_that_want_the_same_pay_for_it_once() {
         }
     }
 }
+
+/// A run whose first checkpoint is there, with answers that get lost; two jobs have prices of their own.
+async fn doubtful(script: Vec<Act>) -> Stage {
+    let mut stage = stage(
+        Provider::with(100, script),
+        SpendLimits::default(),
+        independent(3),
+    )
+    .await;
+    stage.engine.seed = 5;
+    stage
+}
+
+const SETTLING: RunOptions = RunOptions {
+    max_duration: None,
+    max_failures: None,
+    cutoff: crate::model::Cutoff::Cautious,
+    settle_doubts: true,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_settled_by_what_the_balance_says() {
+    // Charged: its job is lost, for good, and not bought again.
+    let stage = doubtful(vec![Act::Accept, Act::AcceptAndLose]).await;
+    let (_handle, control) = control();
+    assert_eq!(stage.go_with(SETTLING, control).await, Ending::SomeFailed);
+    let mut states = stage.states();
+    states.sort_unstable();
+    assert_eq!(states, [JobState::Saved, JobState::Saved, JobState::Lost]);
+    assert_eq!(stage.provider.arrived().len(), 3);
+    stage.check_books(100);
+    let run = stage.engine.ledger.run(&stage.run).unwrap();
+    assert_eq!(run.unexplained().map(crate::model::Drift::get), Some(0));
+    assert_eq!(run.totals.charged, Credits::new(30));
+
+    // Not charged: sent again.
+    let stage = doubtful(vec![Act::Accept, Act::Fault(FaultKind::Unknown)]).await;
+    let (_handle, control) = super::control();
+    assert_eq!(stage.go_with(SETTLING, control).await, Ending::Done);
+    assert_eq!(stage.provider.arrived().len(), 4);
+    stage.check_books(100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_that_do_not_tell_leave_a_payment_in_doubt() {
+    // Two alike, one charged: nobody can say which. And somebody else who spends explains nothing.
+    for (script, thief) in [
+        (vec![Act::AcceptAndLose, Act::Fault(FaultKind::Unknown)], 0),
+        (vec![Act::AcceptAndLose], 3),
+    ] {
+        let stage = doubtful(script).await;
+        let provider = stage.provider.clone();
+        let meanwhile = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            provider.balance.fetch_sub(thief, Ordering::SeqCst);
+        });
+        let (_handle, control) = control();
+        assert_eq!(stage.go_with(SETTLING, control).await, Ending::InDoubt);
+        meanwhile.await.unwrap();
+        assert_eq!(stage.provider.arrived().len(), 3, "nothing is sent blindly");
+        let held = stage.engine.ledger.run(&stage.run).unwrap().totals.held;
+        assert!(held >= Credits::new(PRICE), "its credits stay held");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_balance_is_asked_only_when_no_request_can_be_under_way_and_a_stop_ends_the_wait() {
+    let stage = doubtful(vec![Act::Fault(FaultKind::Unknown)]).await;
+    let (handle, control) = control();
+    let started = tokio::time::Instant::now();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        handle.stop(StopCause::Signal(2));
+    };
+    let (ending, ()) = tokio::join!(stage.go_with(SETTLING, control), stop);
+    assert_eq!(ending, Ending::Stopped(StopCause::Signal(2)));
+    assert!(started.elapsed() < Duration::from_secs(61));
+    assert_eq!(stage.provider.arrived().len(), 3);
+    // The request left long ago by now; the resume still reads twice.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let again = tokio::time::Instant::now();
+    let (_handle, control) = super::control();
+    assert_eq!(stage.go_with(SETTLING, control).await, Ending::Done);
+    assert!(again.elapsed() >= Duration::from_secs(60));
+    stage.check_books(100);
+}

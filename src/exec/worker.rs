@@ -54,6 +54,8 @@ pub struct RunOptions {
     pub max_failures: Option<FailureLimit>,
     /// What to do once a job does not fit below a limit.
     pub cutoff: Cutoff,
+    /// Whether payments in doubt are settled by what the balance says, once nothing else is left to do.
+    pub settle_doubts: bool,
 }
 
 /// What all workers of a run share.
@@ -84,6 +86,8 @@ pub(super) enum Message {
     Stop(StopCause),
     /// The job's files are on disk, or could not be had for now. A place among the saves is free.
     Saved,
+    /// Payments in doubt were weighed against the balance. A place among the saves is free.
+    Reconciled,
     /// What became of the job's files can't be recorded. A place among the saves is free.
     SaveStop(StopCause),
 }

@@ -260,6 +260,8 @@ contract! {
     runs_are_found_by_manifest_and_prefix
     settings_can_change_and_the_opening_cannot
     what_is_not_there_is_named
+    a_checkpoint_is_kept_only_while_nothing_is_in_flight
+    payments_in_doubt_are_weighed_against_the_last_checkpoint
     two_runs_that_want_the_same_buy_it_once
     what_another_run_may_have_bought_is_not_bought
     what_was_bought_before_a_run_was_made_can_be_bought_afresh
@@ -447,7 +449,13 @@ async fn a_reading_loses_what_is_charged_after_its_mark(ledger: &Ledger) {
     let held = hold(ledger, &run, 2).await;
     assert_eq!(held, (vec![2], short(LimitKind::Balance, 0, 10), 6));
     let mark = ledger.mark_balance(&account()).await.unwrap();
-    assert_eq!(mark, BalanceMark(credits(10)));
+    assert_eq!(
+        mark,
+        BalanceMark {
+            charged: credits(10),
+            refunded: credits(0)
+        }
+    );
     // The question leaves; meanwhile a charge is recorded that the answer shows already: it counts twice, not never.
     buy(ledger, &run, 1).await;
     let balance = Balance {
@@ -461,7 +469,7 @@ async fn a_reading_loses_what_is_charged_after_its_mark(ledger: &Ledger) {
     let held = hold(ledger, &run, 9).await;
     assert_eq!(held, (vec![3], short(LimitKind::Balance, 0, 10), 5));
     // An older reading that arrives late changes nothing.
-    let old = BalanceMark(Credits::ZERO);
+    let old = BalanceMark::default();
     ledger
         .observe_balance(&account(), old, balance, at(4))
         .await
@@ -1138,7 +1146,7 @@ async fn what_is_not_there_is_named(ledger: &Ledger) {
     assert_eq!(ledger.used_since(&account(), None), Ok(Credits::ZERO));
     assert_eq!(
         ledger.mark_balance(&account()).await,
-        Ok(BalanceMark(Credits::ZERO))
+        Ok(BalanceMark::default())
     );
     let run = ready(ledger, cap(1), vec![new_job(0, 1)]).await;
     let words = record(ledger, &run, 7, vec![])
@@ -1146,4 +1154,108 @@ async fn what_is_not_there_is_named(ledger: &Ledger) {
         .unwrap_err()
         .to_string();
     assert_eq!(words, "the ledger has no job 7 in that run");
+}
+
+fn available(balance: u64) -> Balance {
+    Balance {
+        credits: credits(balance),
+        extra_credits: credits(0),
+    }
+}
+
+async fn keep(ledger: &Ledger, balance: u64, now: i64) -> bool {
+    let mark = ledger.mark_balance(&account()).await.unwrap();
+    ledger
+        .keep_checkpoint(&account(), mark, available(balance), at(now))
+        .await
+        .unwrap()
+}
+
+async fn weigh(ledger: &Ledger, balance: u64) -> Weighing {
+    let mark = ledger.mark_balance(&account()).await.unwrap();
+    ledger.weigh(&account(), mark, available(balance)).unwrap()
+}
+
+async fn a_checkpoint_is_kept_only_while_nothing_is_in_flight(ledger: &Ledger) {
+    let nothing = Weighing {
+        is_quiet: true,
+        ..Weighing::default()
+    };
+    assert_eq!(weigh(ledger, 100).await, nothing);
+    let run = ready(ledger, cap(100), vec![new_job(0, 10), new_job(1, 10)]).await;
+    assert!(keep(ledger, 100, 1).await);
+    assert_eq!(hold(ledger, &run, 2).await.0, vec![0, 1]);
+    assert!(
+        keep(ledger, 100, 1).await,
+        "what is only held is not in flight"
+    );
+
+    for events in [vec![JobEvent::Send], vec![accept()]] {
+        record(ledger, &run, 0, events).await.unwrap();
+        assert!(!keep(ledger, 90, 2).await);
+        assert!(!weigh(ledger, 90).await.is_quiet);
+    }
+    let mark = ledger.mark_balance(&account()).await.unwrap();
+    record(ledger, &run, 0, vec![fail(true)]).await.unwrap();
+    // Asked for before the refund was recorded: it may show it or not.
+    let account = account();
+    let asked = ledger.keep_checkpoint(&account, mark, available(100), at(3));
+    assert_eq!(asked.await, Ok(false));
+    let weighed = weigh(ledger, 100).await;
+    assert_eq!(weighed.unexplained.map(crate::model::Drift::get), Some(0));
+    assert!(weighed.is_quiet);
+    assert_eq!(
+        weigh(ledger, 93)
+            .await
+            .unexplained
+            .map(crate::model::Drift::get),
+        Some(-7)
+    );
+    assert!(keep(ledger, 93, 4).await);
+    let last = Checkpoint {
+        at: at(4),
+        balance: credits(93),
+        charged: credits(10),
+        refunded: credits(10),
+    };
+    assert_eq!(weigh(ledger, 93).await.last, Some(last));
+}
+
+async fn payments_in_doubt_are_weighed_against_the_last_checkpoint(ledger: &Ledger) {
+    let jobs = vec![new_job(0, 10), new_job(1, 15), new_job(2, 20)];
+    let run = ready(ledger, cap(100), jobs).await;
+    assert!(keep(ledger, 100, 0).await);
+    assert_eq!(hold(ledger, &run, 3).await.0, vec![0, 1, 2]);
+    for job in [0, 1] {
+        let lost = JobEvent::Doubt {
+            error: "reset".to_owned(),
+        };
+        record(ledger, &run, job, vec![JobEvent::Send, lost])
+            .await
+            .unwrap();
+    }
+    buy(ledger, &run, 2).await;
+    let weighed = weigh(ledger, 65).await;
+    let names: Vec<_> = weighed
+        .doubts
+        .iter()
+        .map(|doubt| doubt.job.as_str())
+        .collect();
+    assert_eq!(names, ["job0", "job1"]);
+    assert_eq!(
+        weighed.judge(),
+        Ok(vec![Finding::NotCharged, Finding::Charged])
+    );
+    let lost = JobEvent::Lose {
+        error: "charged".to_owned(),
+    };
+    record(ledger, &run, 1, vec![lost]).await.unwrap();
+    assert_eq!(
+        weigh(ledger, 65).await.judge(),
+        Ok(vec![Finding::NotCharged])
+    );
+    // A doubt that is older than the checkpoint has no evidence any more.
+    assert!(keep(ledger, 65, 9).await);
+    assert_eq!(weigh(ledger, 65).await.doubts, vec![]);
+    ledger.verify().unwrap();
 }

@@ -12,6 +12,7 @@ use crate::model::{
 };
 
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
+use super::evidence::Weighing;
 use super::memory::MemoryStore;
 use super::sqlite::SqliteStore;
 use super::store::{Command, Owner, Read, Reply, Request, RunFilter, Write};
@@ -47,9 +48,14 @@ impl fmt::Debug for Ledger {
     }
 }
 
-/// A mark in an account's history, taken before a balance is fetched: the sum of its charges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BalanceMark(pub Credits);
+/// A mark in an account's history, taken before a balance is fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BalanceMark {
+    /// The sum of its charges.
+    pub charged: Credits,
+    /// The sum of its refunds.
+    pub refunded: Credits,
+}
 
 /// Rounds to what a store keeps, so that all stores tell the same time back.
 fn stored(time: Timestamp) -> Timestamp {
@@ -266,6 +272,45 @@ impl Ledger {
             now: stored(now),
         };
         self.change(&RunId::new(""), command).await
+    }
+
+    /// Compares a balance that was asked for after `mark` with the last checkpoint.
+    ///
+    /// # Errors
+    /// When the store fails or the balance is no sum of credits.
+    pub fn weigh(
+        &self,
+        account: &AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+    ) -> Result<Weighing, LedgerError> {
+        self.inner.reader.weigh(account, mark, balance)
+    }
+
+    /// Keeps a balance that was asked for after `mark` as the account's checkpoint, if nothing is in flight; tells
+    /// whether it was kept.
+    ///
+    /// # Errors
+    /// When the store fails or the balance is no sum of credits.
+    pub async fn keep_checkpoint(
+        &self,
+        account: &AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        let command = Command::KeepCheckpoint {
+            account: account.clone(),
+            mark,
+            balance,
+            now: stored(now),
+        };
+        match self.ask(&RunId::new(""), command).await? {
+            Reply::Kept(kept) => Ok(kept),
+            other => {
+                unreachable!("a checkpoint is answered with whether it was kept, not {other:?}")
+            }
+        }
     }
 
     // --- working

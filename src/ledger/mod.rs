@@ -4,6 +4,7 @@
 //!
 //! - `entry`: which steps are legal and what each does to credits; pure
 //! - `elsewhere`: what the same job in another run means for one that is to start; pure
+//! - `evidence`: what the balance says about payments in doubt; pure
 //! - `limits`: how much may be held, and why a balance read once can be trusted later; pure
 //! - `store`: what a place to keep it must promise; `memory` and `sqlite` are such places
 //! - `writer`: one thread that commits requests in groups; `handle`: what everybody holds
@@ -11,6 +12,7 @@
 mod command;
 mod elsewhere;
 mod entry;
+mod evidence;
 mod handle;
 mod limits;
 mod memory;
@@ -23,6 +25,7 @@ pub use command::{
     Due, Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, LimitKind, NewRun, Reused, Shortage,
 };
 pub use entry::{IllegalStep, next};
+pub use evidence::{Checkpoint, Doubt, Finding, Weighing};
 pub use handle::{BalanceMark, Ledger};
 pub use store::LEASE;
 

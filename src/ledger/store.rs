@@ -8,6 +8,7 @@ use crate::model::{
 };
 
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
+use super::evidence::Weighing;
 use super::handle::BalanceMark;
 
 /// How long a run belongs to a process that has not been heard of.
@@ -49,6 +50,13 @@ pub(super) enum Command {
         balance: Balance,
         now: Timestamp,
     },
+    /// Keeps a reading of the balance as the account's checkpoint, if nothing is in flight.
+    KeepCheckpoint {
+        account: AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+        now: Timestamp,
+    },
     /// Sets aside credits for up to `want` jobs.
     Hold {
         want: usize,
@@ -83,6 +91,8 @@ pub(super) enum Reply {
     Held(HoldAnswer),
     /// Where the job stands now.
     State(JobState),
+    /// Whether the checkpoint was kept.
+    Kept(bool),
 }
 
 /// The writing side of a store; there is one writer per opened ledger, and there may be many ledgers on one file.
@@ -121,6 +131,14 @@ pub(super) trait Read: Send + Sync {
 
     /// Returns the account's sum of charges.
     fn mark_balance(&self, account: &AccountId) -> Result<BalanceMark, LedgerError>;
+
+    /// Compares a balance with the account's last checkpoint, in one snapshot.
+    fn weigh(
+        &self,
+        account: &AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+    ) -> Result<Weighing, LedgerError>;
 
     /// Returns charged − refunded since `since`, plus all that is held now.
     fn used_since(

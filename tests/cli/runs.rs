@@ -400,7 +400,7 @@ fn nothing_is_in_doubt_after_a_good_run() {
 fn a_lost_answer_is_in_doubt_until_a_person_decides() {
     let env = TestEnv::new();
     env.write("song.toml", &simulated("faults = [\"reset-after@1\"]"));
-    env.run_ok(5, &["run", "song.toml"]);
+    env.run_ok(5, &["run", "song.toml", "--keep-doubts"]);
     assert_snapshot!(env.run(&["resolve"]));
     // It was charged, and the result of an answer that never came is lost with it.
     env.run_ok(0, &["resolve", "--charged", "words"]);
@@ -415,8 +415,23 @@ fn a_lost_answer_is_in_doubt_until_a_person_decides() {
 fn a_payment_that_never_was_is_made_after_all() {
     let env = TestEnv::new();
     env.write("song.toml", &simulated("faults = [\"reset-before@1\"]"));
-    env.run_ok(5, &["run", "song.toml"]);
+    env.run_ok(5, &["run", "song.toml", "--keep-doubts"]);
     env.run_ok(0, &["resolve", "--not-charged", "words"]);
     env.run_ok(0, &["resume"]);
     assert_eq!(run_json(&env)["summary"]["charged"], PRICE);
+}
+
+#[test]
+fn two_readings_of_the_balance_settle_a_payment_in_doubt() {
+    let env = TestEnv::new();
+    env.write("song.toml", &simulated("faults = [\"reset-before@1\"]"));
+    env.run_ok(0, &["run", "song.toml"]);
+    assert_eq!(run_json(&env)["summary"]["charged"], PRICE);
+
+    let env = TestEnv::new();
+    env.write("song.toml", &simulated("faults = [\"reset-after@1\"]"));
+    env.run_ok(1, &["run", "song.toml"]);
+    let run = json(&env.run_ok(0, &["status", "--json"]));
+    assert_eq!(run["summary"]["states"]["lost"], 1);
+    assert_eq!(run["summary"]["unexplained"], 0);
 }

@@ -9,7 +9,8 @@ use crate::world::{Sim, World, songs, sum};
 /// The fault comes with the second paid request, which is charged all the same.
 fn in_doubt_and_never_sent_again(fault: &str) {
     let sim = Sim::new(500, &["--faults", &format!("{fault}@2")]);
-    let world = World::with(&sim);
+    let mut world = World::with(&sim);
+    world.set("SETLIST_KEEP_DOUBTS", "1");
     world.write("m.toml", songs("doubt", 3));
     world
         .run(&["run", "m.toml", "--concurrency", "1"])
@@ -65,7 +66,8 @@ fn a_connection_reset_after_a_paid_request() {
 fn an_error_answered_after_the_charge() {
     for fault in ["500-after", "502-after"] {
         let sim = Sim::new(500, &["--faults", &format!("{fault}@2")]);
-        let world = World::with(&sim);
+        let mut world = World::with(&sim);
+        world.set("SETLIST_KEEP_DOUBTS", "1");
         world.write("m.toml", songs("after", 3));
         let done = world.run(&["run", "m.toml", "--concurrency", "1"]);
         let _again = world.run(&["resume"]);
@@ -80,7 +82,8 @@ fn an_error_answered_after_the_charge() {
 #[test]
 fn a_decision_on_a_payment_in_doubt_lets_the_run_end() {
     let sim = Sim::new(500, &["--faults", "reset-before@2"]);
-    let world = World::with(&sim);
+    let mut world = World::with(&sim);
+    world.set("SETLIST_KEEP_DOUBTS", "1");
     world.write("m.toml", songs("decide", 3));
     let done = world.run(&["run", "m.toml", "--concurrency", "1"]);
     if done.code == Some(5) {
@@ -94,6 +97,29 @@ fn a_decision_on_a_payment_in_doubt_lets_the_run_end() {
     let audit = sim.audit();
     assert_eq!((audit.accepted(), audit.charged()), (3, 30), "{done:#?}");
     assert_eq!(world.charged("decide"), 30);
+}
+
+#[test]
+fn the_balance_settles_what_a_lost_answer_left_open() {
+    for (fault, code, accepted) in [("reset-after", 1, 3), ("reset-before", 0, 3)] {
+        let sim = Sim::new(500, &["--faults", &format!("{fault}@2")]);
+        let mut world = World::with(&sim);
+        world.set("SETLIST_TIMEOUT", "500ms");
+        world.write("m.toml", songs("settle", 3));
+        let done = world.run(&["run", "m.toml", "--concurrency", "1"]);
+        let done = done.expect(code);
+        let audit = sim.audit();
+        assert_eq!(
+            (audit.accepted(), audit.charged()),
+            (accepted, 30),
+            "{done:#?}"
+        );
+        assert_eq!(world.charged("settle"), 30, "{done:#?}");
+        assert!(
+            done.stderr.contains("payment in doubt settled"),
+            "{done:#?}"
+        );
+    }
 }
 
 /// Answers every connection with these bytes.

@@ -162,6 +162,7 @@ pub(crate) fn options(stop: &StopArgs) -> RunOptions {
         max_duration: stop.max_duration,
         max_failures: stop.max_failures,
         cutoff: stop.cutoff.map(Into::into).unwrap_or_default(),
+        settle_doubts: !stop.keep_doubts,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::ledger::command::{
 };
 use crate::ledger::elsewhere::{Other, Verdict, judge};
 use crate::ledger::entry::{Booking, has_ended};
+use crate::ledger::evidence::Checkpoint;
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, choose_in_order, shortage};
 use crate::ledger::store::{Command, Owner, Reply, Request, slot};
@@ -25,6 +26,7 @@ pub(super) struct Books {
     /// In the order they were made.
     pub(super) runs: Vec<Run>,
     pub(super) readings: BTreeMap<AccountId, Reading>,
+    pub(super) checkpoints: BTreeMap<AccountId, Checkpoint>,
     pub(super) bookings: Vec<(AccountId, Booking)>,
 }
 
@@ -89,6 +91,16 @@ impl Books {
                 balance,
                 ..
             } => self.observe(account, mark, balance)?,
+            Command::KeepCheckpoint {
+                account,
+                mark,
+                balance,
+                now,
+            } => {
+                return self
+                    .keep_checkpoint(account, mark, balance, now)
+                    .map(Reply::Kept);
+            }
             Command::Hold { want, cutoff, now } => {
                 return self.hold(&run, owner, want, cutoff, now).map(Reply::Held);
             }
@@ -221,7 +233,7 @@ impl Books {
     ) -> Result<(), LedgerError> {
         let reading = Reading {
             balance: balance.available().map_err(sums)?,
-            mark: mark.0,
+            mark: mark.charged,
         };
         let known = self.readings.entry(account).or_insert(reading);
         if known.mark <= reading.mark {

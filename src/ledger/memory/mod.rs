@@ -4,6 +4,7 @@
 //! go wrong. That makes it slow for large runs, which is no fault in a model. It survives no crash.
 
 mod books;
+mod checkpoint;
 mod run;
 mod store;
 

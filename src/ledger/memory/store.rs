@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::ledger::command::{Due, LedgerError};
+use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::paid::{PaidIndex, Purchase, paid_state};
 use crate::ledger::store::{Read, Reply, Request, RunFilter, Write};
 use crate::model::{
-    AccountId, Credits, JobRecord, JobState, PaidJobs, PaidState, RunId, RunRecord, RunState,
+    AccountId, Balance, Credits, JobRecord, JobState, PaidJobs, PaidState, RunId, RunRecord,
+    RunState,
 };
 
 use super::books::Books;
@@ -120,8 +122,16 @@ impl Read for MemoryStore {
     }
 
     fn mark_balance(&self, account: &AccountId) -> Result<BalanceMark, LedgerError> {
-        let settled = self.lock().settled_since(account, None)?;
-        Ok(BalanceMark(settled.0))
+        self.lock().sums(account)
+    }
+
+    fn weigh(
+        &self,
+        account: &AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+    ) -> Result<Weighing, LedgerError> {
+        self.lock().weigh(account, mark, balance)
     }
 
     fn used_since(

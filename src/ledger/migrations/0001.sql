@@ -11,6 +11,15 @@ CREATE TABLE accounts (
     balance_at    INTEGER                                            -- … and when it was noted
 ) STRICT;
 
+-- The last reading while nothing was in flight, with the account's sums at that moment.
+CREATE TABLE checkpoints (
+    account   INTEGER PRIMARY KEY REFERENCES accounts (key),
+    at        INTEGER NOT NULL,
+    balance   INTEGER NOT NULL CHECK (balance >= 0),
+    charged   INTEGER NOT NULL CHECK (charged >= 0),
+    refunded  INTEGER NOT NULL CHECK (refunded >= 0)
+) STRICT;
+
 CREATE TABLE runs (
     key             INTEGER PRIMARY KEY,
     id              TEXT    NOT NULL UNIQUE,

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, params};
 
 use crate::ledger::command::{Due, LedgerError};
+use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::paid::{PaidIndex, Purchase, paid_state};
 use crate::ledger::store::{Read, RunFilter};
 use crate::model::{
-    AccountId, Credits, JobId, JobRecord, JobState, NewJob, Ordinal, PaidJobs, PaidState, RunId,
-    RunRecord, RunTotals,
+    AccountId, Balance, Credits, JobId, JobRecord, JobState, NewJob, Ordinal, PaidJobs, PaidState,
+    RunId, RunRecord, RunTotals,
 };
 
 use super::error::{Trouble, corrupt, storage};
@@ -21,7 +22,7 @@ use super::rows::{
     ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, account_key, count, credits, entry, fingerprint,
     from_json, list, maybe_credits, maybe_time, ordinal, run_state, time,
 };
-use super::{enrol, open, verify};
+use super::{checkpoint, enrol, open, verify};
 
 /// Connections that are kept for the next read.
 const SPARE_MAX: usize = 4;
@@ -151,12 +152,27 @@ impl Read for SqliteReader {
     fn mark_balance(&self, account: &AccountId) -> Result<BalanceMark, LedgerError> {
         self.with(|connection| {
             let Some(key) = account_key(connection, account.as_str())? else {
-                return Ok(BalanceMark(Credits::ZERO));
+                return Ok(BalanceMark::default());
             };
-            let charged = connection
-                .prepare_cached("SELECT charged FROM accounts WHERE key = ?1")?
-                .query_row([key], |row| row.get(0))?;
-            Ok(BalanceMark(credits(charged)?))
+            checkpoint::sums(connection, key)
+        })
+    }
+
+    fn weigh(
+        &self,
+        account: &AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+    ) -> Result<Weighing, LedgerError> {
+        self.with(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            match account_key(&snapshot, account.as_str())? {
+                Some(key) => checkpoint::weigh(&snapshot, key, mark, balance.available()?),
+                None => Ok(Weighing {
+                    is_quiet: true,
+                    ..Weighing::default()
+                }),
+            }
         })
     }
 

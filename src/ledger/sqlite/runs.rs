@@ -54,7 +54,7 @@ pub(super) fn enroll(
     Ok(())
 }
 
-fn make_account(connection: &Connection, account: &AccountId) -> Result<i64, Trouble> {
+pub(super) fn make_account(connection: &Connection, account: &AccountId) -> Result<i64, Trouble> {
     connection
         .prepare_cached("INSERT INTO accounts (id) VALUES (?1) ON CONFLICT (id) DO NOTHING")?
         .execute([account.as_str()])?;
@@ -290,7 +290,7 @@ pub(super) fn observe_balance(
         .execute(params![
             key,
             amount(balance.available()?)?,
-            amount(mark.0)?,
+            amount(mark.charged)?,
             now.as_microsecond(),
         ])?;
     Ok(())

@@ -10,7 +10,7 @@ use crate::ledger::store::{Command, Reply, Request, Write};
 use super::error::{Trouble, storage};
 use super::group::Group;
 use super::read::SqliteReader;
-use super::{enrol, hold, open, record, runs};
+use super::{checkpoint, enrol, hold, open, record, runs};
 
 /// The file, opened for writing.
 pub struct SqliteStore {
@@ -151,6 +151,16 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
             balance,
             now,
         } => runs::observe_balance(connection, account, *mark, *balance, *now)?,
+        Command::KeepCheckpoint {
+            account,
+            mark,
+            balance,
+            now,
+        } => {
+            let key = runs::make_account(connection, account)?;
+            let balance = balance.available()?;
+            return checkpoint::keep(connection, key, *mark, balance, *now).map(Reply::Kept);
+        }
         Command::Hold { want, cutoff, now } => {
             return hold::hold(group, run, owner, *want, *cutoff, *now).map(Reply::Held);
         }

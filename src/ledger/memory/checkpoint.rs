@@ -1,0 +1,84 @@
+//! Readings of the balance while nothing is in flight.
+
+use jiff::Timestamp;
+
+use crate::ledger::command::LedgerError;
+use crate::ledger::evidence::{Checkpoint, Doubt, Weighing};
+use crate::ledger::handle::BalanceMark;
+use crate::model::{AccountId, Balance, JobState};
+
+use super::books::Books;
+use super::run::{Job, Run, sums};
+
+impl Books {
+    pub(super) fn sums(&self, account: &AccountId) -> Result<BalanceMark, LedgerError> {
+        let (charged, refunded) = self.settled_since(account, None)?;
+        Ok(BalanceMark { charged, refunded })
+    }
+
+    fn in_state(&self, account: &AccountId, is: fn(JobState) -> bool) -> Vec<(&Run, &Job)> {
+        let runs = self
+            .runs
+            .iter()
+            .filter(|run| run.record.account == *account);
+        runs.flat_map(|run| run.jobs.values().map(move |job| (run, job)))
+            .filter(|(_, job)| is(job.entry.state))
+            .collect()
+    }
+
+    fn is_quiet(&self, account: &AccountId, mark: BalanceMark) -> Result<bool, LedgerError> {
+        let in_flight = |state| matches!(state, JobState::Sent | JobState::Accepted);
+        Ok(self.in_state(account, in_flight).is_empty() && self.sums(account)? == mark)
+    }
+
+    pub(super) fn weigh(
+        &self,
+        account: &AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+    ) -> Result<Weighing, LedgerError> {
+        let last = self.checkpoints.get(account).copied();
+        let balance = balance.available().map_err(sums)?;
+        let doubts = last.map_or_else(Vec::new, |last| {
+            self.in_state(account, |state| state == JobState::InDoubt)
+                .into_iter()
+                .filter_map(|(run, job)| {
+                    Some(Doubt {
+                        run: run.record.id.clone(),
+                        ordinal: job.job.ordinal,
+                        job: job.job.id.clone(),
+                        price: job.job.price,
+                        sent_at: job.entry.submitted_at.filter(|sent| *sent >= last.at)?,
+                    })
+                })
+                .collect()
+        });
+        let unexplained = last.map(|last| last.unexplained(mark, balance)).transpose();
+        Ok(Weighing {
+            is_quiet: self.is_quiet(account, mark)?,
+            unexplained: unexplained.map_err(sums)?,
+            doubts,
+            last,
+        })
+    }
+
+    pub(super) fn keep_checkpoint(
+        &mut self,
+        account: AccountId,
+        mark: BalanceMark,
+        balance: Balance,
+        at: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        if !self.is_quiet(&account, mark)? {
+            return Ok(false);
+        }
+        let checkpoint = Checkpoint {
+            at,
+            balance: balance.available().map_err(sums)?,
+            charged: mark.charged,
+            refunded: mark.refunded,
+        };
+        self.checkpoints.insert(account, checkpoint);
+        Ok(true)
+    }
+}
