@@ -179,7 +179,7 @@ impl std::fmt::Debug for ReqwestTransport {
 }
 
 /// TLS by ring and the machine's own roots, without a provider installed for the whole process.
-fn tls() -> Result<rustls::ClientConfig, HttpSetupError> {
+pub(crate) fn tls() -> Result<rustls::ClientConfig, HttpSetupError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

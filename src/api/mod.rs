@@ -17,5 +17,6 @@ pub mod wire;
 
 pub use address::{AddressError, IN_PROCESS_ORIGIN, Origin};
 pub use client::Client;
+pub(crate) use http::tls;
 pub use http::{HttpSetupError, ReqwestTransport};
 pub use service::{Answer, Call, Fault, FaultKind, FileBody, Progress, Refusal, Service};

@@ -11,7 +11,7 @@ use crate::api::transport::Transport;
 use crate::api::{Client, FaultKind, Origin, Refusal, ReqwestTransport, Service};
 use crate::catalog::Catalog;
 use crate::model::{Balance, Credits, SharedClock};
-use crate::sim::{InProcess, SimOptions, Simulator, Start};
+use crate::sim::{InProcess, SimOptions, Simulator, Start, deliver_webhooks};
 
 use super::config::KeySource;
 use super::context::{Context, make_private_folder};
@@ -158,6 +158,8 @@ impl Rehearsal {
         let seed = options.seed;
         let simulator = Simulator::open(options, clock.clone(), &self.state_file, start)?;
         let simulator = Arc::new(simulator);
+        // Ends with the runtime: what is not told by then is not told.
+        drop(tokio::spawn(deliver_webhooks(Arc::clone(&simulator))));
         let transport = InProcess::new(Arc::clone(&simulator));
         let connection = connect(settings, Arc::new(transport), clock, seed)?;
         Ok((connection, simulator))

@@ -197,6 +197,16 @@ static SIMULATOR: &[Key] = &[
         Shape::List,
         "Faults to be played, in its own notation.",
     ),
+    optional(
+        "webhooks",
+        Shape::Word(&["loopback", "off"]),
+        "Where it sends webhooks: to this machine, or nowhere.",
+    ),
+    optional(
+        "webhook_signature",
+        Shape::Word(&["timestamped", "body"]),
+        "What of a webhook is signed: time and body, or the body alone, as in 2025.",
+    ),
 ];
 
 static LIMITS: &[Key] = &[

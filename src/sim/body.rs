@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
+use super::webhook::check_url;
 
 /// A body: `null` counts as not given.
 #[derive(Clone, Copy, Debug)]
@@ -153,16 +154,12 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Checks where a webhook would go: `https`, at most 1024 characters.
+    /// Checks where a webhook would go, and its secret.
     pub(crate) fn webhook(self, name: &str) -> Result<(), Refusal> {
-        match self.text(name)? {
-            Some(url) if !url.starts_with("https://") || url.chars().count() > 1024 => {
-                Err(Refusal::invalid(format!(
-                    "The '{name}' field should be an https URL of at most 1024 characters."
-                )))
-            }
-            _ => self.text("webhook_secret").map(|_| ()),
+        if let Some(url) = self.text(name)? {
+            check_url(name, url)?;
         }
+        self.text("webhook_secret").map(|_| ())
     }
 }
 

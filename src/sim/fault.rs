@@ -78,9 +78,15 @@ pub enum Effect {
     Forever,
     /// The charge stays invisible in the balance for the fault's span, or until the next charge.
     Lag,
+    /// The webhooks of the task come later by the fault's span.
+    WebhookLate,
+    /// Each webhook of the task comes twice.
+    WebhookTwice,
+    /// The webhooks of the task never come.
+    WebhookLost,
 }
 
-const FIXED: [(&str, Effect); 15] = [
+const FIXED: [(&str, Effect); 18] = [
     ("403-credits", Effect::NoCredits403),
     ("403-subscription", Effect::NoSubscription),
     ("moderation", Effect::Moderation),
@@ -96,6 +102,9 @@ const FIXED: [(&str, Effect); 15] = [
     ("timeout", Effect::Timeout),
     ("202-forever", Effect::Forever),
     ("lag", Effect::Lag),
+    ("webhook-late", Effect::WebhookLate),
+    ("webhook-twice", Effect::WebhookTwice),
+    ("webhook-lost", Effect::WebhookLost),
 ];
 
 const STATUSES: [u16; 8] = [401, 402, 404, 429, 500, 502, 503, 504];
@@ -149,13 +158,16 @@ impl Effect {
     fn default_span(self) -> Duration {
         match self {
             Self::Slow => Duration::from_secs(90),
-            Self::Lag => Duration::from_secs(60),
+            Self::Lag | Self::WebhookLate => Duration::from_secs(60),
             _ => Duration::ZERO,
         }
     }
 
     fn takes_span(self) -> bool {
-        matches!(self, Self::Slow | Self::Lag | Self::Status(429 | 503))
+        matches!(
+            self,
+            Self::Slow | Self::Lag | Self::WebhookLate | Self::Status(429 | 503)
+        )
     }
 }
 
@@ -281,6 +293,8 @@ mod tests {
             "failed-poll@2",
             "202-forever@1",
             "lag@2",
+            "webhook-late@1:5s",
+            "webhook-twice@2-3",
             "poll-500@3",
             "file-truncate@1-2",
             "balance-503@1",

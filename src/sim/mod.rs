@@ -11,13 +11,15 @@
 //! ```
 //!
 //! What it is not: audio is a made-up tune in WAV whatever the format asked for, covers are SVG and videos
-//! uncompressed AVI, nothing an address points at is ever fetched, and webhooks are checked but not called.
+//! uncompressed AVI, and nothing an address points at is ever fetched. Webhooks are sent by [`deliver_webhooks`] while it
+//! is polled, to this machine unless the settings say more; tasks taken before the process began have none.
 
 mod account;
 mod audio;
 mod audit;
 mod batch;
 mod body;
+mod courier;
 mod desk;
 mod event;
 mod fault;
@@ -49,8 +51,10 @@ mod tariff;
 mod task;
 mod tune;
 mod verse;
+mod webhook;
 
 pub use audit::{Audit, AuditEntry, OperationTotals};
+pub use courier::deliver_webhooks;
 pub use fault::{Effect, Fault, Target};
 pub use http::{Delivery, SimBody, SimRequest, SimResponse};
 pub use in_process::InProcess;
@@ -58,6 +62,7 @@ pub use options::{CreditRefusal, Era, SimOptions};
 pub use server::serve;
 pub use simulator::{IN_PROCESS_BASE, SimError, Simulator, Start};
 pub use span::{RateLimit, Span, parse_span};
+pub use webhook::{WebhookSignature, Webhooks};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use crate::model::{Credits, Rate};
 
 use super::fault::Fault;
 use super::span::{RateLimit, Span};
+use super::webhook::{WebhookSignature, Webhooks};
 
 /// Which years' API is simulated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,10 @@ pub struct SimOptions {
     pub chirp_names: bool,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
+    /// Where webhooks are sent to.
+    pub webhooks: Webhooks,
+    /// How webhooks are signed.
+    pub webhook_signature: WebhookSignature,
 }
 
 impl Default for SimOptions {
@@ -100,6 +105,8 @@ impl Default for SimOptions {
             credit_refusal: CreditRefusal::default(),
             chirp_names: false,
             faults: Vec::new(),
+            webhooks: Webhooks::default(),
+            webhook_signature: WebhookSignature::default(),
         }
     }
 }
@@ -109,7 +116,7 @@ impl SimOptions {
     pub const DEFAULT_CREDITS: Credits = Credits::new(1000);
 
     /// The names of all settings.
-    pub const KEYS: [&'static str; 17] = [
+    pub const KEYS: [&'static str; 19] = [
         "credits",
         "extra_credits",
         "charge",
@@ -127,6 +134,8 @@ impl SimOptions {
         "credit_refusal",
         "chirp_names",
         "faults",
+        "webhooks",
+        "webhook_signature",
     ];
 
     /// Reads settings out of a manifest's `[provider.simulator]` or a run's record.

@@ -50,7 +50,7 @@ fn not_ready() -> SimResponse {
     )
 }
 
-fn refund_text(task: &Task) -> &'static str {
+pub(crate) fn refund_text(task: &Task) -> &'static str {
     if task.refunds {
         "The task failed upstream. Credits have been refunded."
     } else {

@@ -9,10 +9,11 @@ use super::desk::Desk;
 use super::http::SimResponse;
 use super::poll;
 use super::refusal::Refusal;
-use super::seed::{Draw, RequestDigest};
+use super::seed::{Draw, Id, RequestDigest};
 use super::simulator::{SimError, Simulator};
 use super::state::State;
 use super::task::Millis;
+use super::webhook::{Happening, happenings, payload};
 
 impl Simulator {
     pub(super) fn answer_balance(&self) -> SimResponse {
@@ -54,6 +55,24 @@ impl Simulator {
             200,
             &json!({"message": "success", "batch_id": id, "tasks": items}),
         )
+    }
+
+    /// Tells when what happens to a task, as far as webhooks tell of it.
+    pub(super) fn happenings(&self, task: Id) -> Vec<(Millis, Happening)> {
+        let (books, _) = self.books();
+        books.state.task(task).map_or_else(Vec::new, happenings)
+    }
+
+    /// Says what a webhook says of a task now.
+    pub(super) fn webhook_body(&self, task: Id, happening: Happening) -> Option<Value> {
+        let base = self.base();
+        let (books, now) = self.books();
+        let desk = self.reading_desk(&books.state, &base, now);
+        let task = books.state.task(task)?;
+        let polled = poll::answer(&desk, task.family, &task.id.to_string()).ok()?;
+        let bytes: Vec<u8> = polled.body.into_pieces().flatten().collect();
+        let polled = serde_json::from_slice(&bytes).ok()?;
+        Some(payload(task, happening, polled, poll::refund_text(task)))
     }
 
     /// A desk for endpoints that draw nothing.

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use jiff::Timestamp;
 
@@ -24,6 +25,7 @@ use super::spoil;
 use super::state::State;
 use super::tariff::Tariff;
 use super::task::Millis;
+use super::webhook::Hook;
 
 /// Where files are served when no socket is: a name that only the in-process transport knows.
 pub const IN_PROCESS_BASE: &str = "http://simulator.localhost";
@@ -75,6 +77,8 @@ pub struct Simulator {
     polls: AtomicU64,
     files: AtomicU64,
     balances: AtomicU64,
+    /// Where requests to be told of a task go, once somebody tells.
+    hooks: OnceLock<UnboundedSender<Hook>>,
 }
 
 struct ClockBox(SharedClock);
@@ -182,6 +186,7 @@ impl Simulator {
             polls: AtomicU64::new(0),
             files: AtomicU64::new(0),
             balances: AtomicU64::new(0),
+            hooks: OnceLock::new(),
         })
     }
 
@@ -214,6 +219,25 @@ impl Simulator {
         let now = told.saturating_add(self.shift).max(books.state.last_at());
         books.state.settle(now);
         (books, now)
+    }
+
+    /// Returns the time.
+    pub(super) fn now_ms(&self) -> Millis {
+        self.books().1
+    }
+
+    /// Takes the requests to be told of tasks from here on; only the first who asks gets any.
+    pub(super) fn listen_for_hooks(&self) -> UnboundedReceiver<Hook> {
+        let (sender, receiver) = unbounded_channel();
+        drop(self.hooks.set(sender));
+        receiver
+    }
+
+    /// Passes on that somebody wants to be told of a task; polls do without.
+    pub(super) fn hook(&self, hook: Hook) {
+        if let Some(hooks) = self.hooks.get() {
+            drop(hooks.send(hook));
+        }
     }
 
     /// Returns the account's history.

@@ -19,6 +19,7 @@ use super::seed::{Draw, RequestDigest};
 use super::simulator::{Books, SimError, Simulator};
 use super::state::State;
 use super::task::Millis;
+use super::webhook::Hook;
 use super::{nuro, producer, sonic_create, sonic_edit, sonic_tools, spoil};
 
 /// Why a submit was not acted on, and what the books say about it.
@@ -114,9 +115,16 @@ impl Simulator {
             note: work.note,
             lag_until: lag.map(|fault| turn.now.saturating_add(span(fault))),
         }));
-        Ok(books
-            .commit(event)
-            .map_or_else(|error| broken(&error), |()| answer))
+        if let Err(error) = books.commit(event) {
+            return Ok(broken(&error));
+        }
+        // No page says that stems call back (api facts, section 5).
+        let calls_back = !work.operation.starts_with("suno.stems");
+        let task = work.task.filter(|_| calls_back);
+        if let Some(hook) = task.and_then(|task| Hook::of(task, Body(body), turn.fault)) {
+            self.hook(hook);
+        }
+        Ok(answer)
     }
 
     /// Decides on a request without changing anything.

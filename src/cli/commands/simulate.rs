@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::sim::{SimOptions, Simulator, Start, serve};
+use crate::sim::{SimOptions, Simulator, Start, deliver_webhooks, serve};
 
 use super::super::context::Context;
 use super::super::error::{CommandError, ErrorKind};
@@ -142,6 +142,24 @@ pub(crate) struct SimulateArgs {
         value_delimiter = ','
     )]
     faults: Vec<String>,
+
+    /// Where webhooks go: loopback, any or off [default: loopback]
+    #[arg(
+        long,
+        value_name = "WHERE",
+        env = "SETLIST_SIM_WEBHOOKS",
+        hide_env = true
+    )]
+    webhooks: Option<String>,
+
+    /// What of a webhook is signed: timestamped, or body as in 2025 [default: timestamped]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        env = "SETLIST_SIM_WEBHOOK_SIGNATURE",
+        hide_env = true
+    )]
+    webhook_signature: Option<String>,
 }
 
 impl SimulateArgs {
@@ -171,6 +189,11 @@ impl SimulateArgs {
                 "faults",
                 (!self.faults.is_empty()).then(|| json!(self.faults)),
             ),
+            ("webhooks", self.webhooks.clone().map(Value::from)),
+            (
+                "webhook_signature",
+                self.webhook_signature.clone().map(Value::from),
+            ),
         ];
         given
             .into_iter()
@@ -196,7 +219,10 @@ pub(crate) fn run(args: &SimulateArgs, context: &Context) -> Result<Exit, Comman
         let signals = Signals::listen()?;
         announce(&listener, args, context)?;
         let shutdown = CancellationToken::new();
-        let serving = serve(Arc::new(simulator), listener, shutdown.clone());
+        let simulator = Arc::new(simulator);
+        // Ends with the runtime: what is not told by then is not told.
+        drop(tokio::spawn(deliver_webhooks(Arc::clone(&simulator))));
+        let serving = serve(simulator, listener, shutdown.clone());
         tokio::pin!(serving);
         tokio::select! {
             outcome = &mut serving => outcome?,

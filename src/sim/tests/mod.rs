@@ -9,6 +9,7 @@ mod replay;
 mod sonic;
 mod tools;
 mod transports;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
