@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::catalog::{Catalog, PriceList, PriceLists};
 use crate::ledger::Ledger;
@@ -44,26 +45,36 @@ pub(crate) struct Judged {
 }
 
 impl Batch {
-    /// Reads the manifest and puts the settings together.
+    /// Reads the manifest and puts the settings together; `seed` replaces the manifest's.
     ///
     /// # Errors
     /// A usage error with every problem of the manifest.
     pub(crate) fn read(
         args: &ManifestArgs,
         flags: Layer,
+        seed: Option<u64>,
         context: &Context,
     ) -> Result<Self, CommandError> {
-        let manifest = read_manifest(args)?;
+        let mut manifest = read_manifest(args)?;
+        if let Some(seed) = seed {
+            let simulator = &mut manifest.provider.simulator;
+            simulator.insert("seed".to_owned(), json!(seed));
+        }
         let settings = Settings::resolve(flags, Layer::of_manifest(&manifest), context.config()?)?;
         let prices = prices::find(settings.prices())?;
         let label = settings.account.name.as_deref();
         let account = provider::account(&settings.provider, label, &settings.base_url);
-        Ok(Self {
+        let mut batch = Self {
             manifest,
             settings,
             prices,
             account,
-        })
+        };
+        // The person's own zone, in a rehearsal too: it is to show what the real run will do.
+        let zone = context.config()?.account.zone();
+        let today = zone.to_datetime(batch.start(context)).date();
+        batch.manifest.set_run_date(today);
+        Ok(batch)
     }
 
     /// Tells whether the run is a rehearsal that is to come out the same to the byte.

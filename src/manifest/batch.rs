@@ -19,7 +19,12 @@ pub(super) struct Batch {
     pub(super) order: Vec<usize>,
     /// Which entries' results others refer to.
     pub(super) referred: Vec<bool>,
+    /// The date on which the run starts, as `YYYY-MM-DD`, once it is known.
+    pub(super) date: Option<String>,
 }
+
+/// A date to check a manifest with before the run's own is known: all are as long.
+pub(super) const SAMPLE_DATE: &str = "2026-01-01";
 
 /// A `[[job]]` entry, as far as the jobs made of it need it.
 #[derive(Clone, Debug)]

@@ -20,6 +20,8 @@ pub(super) enum Cell {
     Column(usize),
     /// The number of the take.
     Take,
+    /// The date on which the run starts.
+    RunDate,
     /// A field of the clip, or of the version of lyrics, that the row is.
     Item(ResultPath),
     /// A field of another job's result, by its place in the entry's list of references.
@@ -178,6 +180,7 @@ impl Compiler<'_> {
     fn name(&mut self, name: Name, at: Span) -> Option<Cell> {
         match name {
             Name::Take => Some(Cell::Take),
+            Name::RunDate => Some(Cell::RunDate),
             Name::Var(path) => self.var(&path, at),
             Name::Each => self.each(None, at),
             Name::EachField(field) => self.each(Some(field), at),

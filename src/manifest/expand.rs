@@ -167,7 +167,10 @@ impl<'a> State<'a, '_, '_> {
         let programs: Vec<Program<'a>> = entry
             .variants
             .iter()
-            .map(|variant| Program::new(variant, self.catalog.get(variant.operation), &links))
+            .map(|variant| {
+                let operation = self.catalog.get(variant.operation);
+                Program::new(variant, operation, &links, self.batch.date.as_deref())
+            })
             .collect();
         let fields = entry
             .variants
@@ -301,6 +304,7 @@ impl<'a> State<'a, '_, '_> {
             row,
             columns: &frame.entry.columns,
             take: 1,
+            date: self.batch.date.as_deref(),
             item: item.map(|(item, _)| item),
             links: &[],
         };

@@ -48,11 +48,17 @@ pub(super) struct RowWrong {
 
 impl<'a> Program<'a> {
     /// Writes what never changes.
-    pub(super) fn new(variant: &'a Variant, operation: &'a Operation, links: &[JobRef]) -> Self {
+    pub(super) fn new(
+        variant: &'a Variant,
+        operation: &'a Operation,
+        links: &[JobRef],
+        date: Option<&str>,
+    ) -> Self {
         let cx = RowCx {
             row: super::row::Row::None,
             columns: &[],
             take: 1,
+            date,
             item: None,
             links,
         };

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::Catalog;
 
-use super::batch::{Batch, EntryInfo};
+use super::batch::{Batch, EntryInfo, SAMPLE_DATE};
 use super::diagnostic::{Problem, ProblemKind, Problems};
 use super::entries::{BatchReader, order, referred};
 use super::entry::Defaults;
@@ -60,6 +61,13 @@ impl Manifest {
         catalog: &Catalog,
     ) -> Result<Self, Problems> {
         Self::from_source(Source::new(label, text), format, folder, catalog)
+    }
+
+    /// Says on which date the run starts, which is what `${run.date}` stands for.
+    ///
+    /// It becomes part of the jobs' inputs: on another date they are other jobs.
+    pub fn set_run_date(&mut self, date: Date) {
+        self.batch.date = Some(date.to_string());
     }
 
     /// Hands every job to `sink`, upstream first, until it breaks off.
@@ -126,10 +134,12 @@ impl Manifest {
             entries,
             order,
             referred,
+            date: Some(SAMPLE_DATE.to_owned()),
         };
         // Rows in the manifest itself, and indexes into results, are known well enough to be looked at now.
         let mut ignore = |_: &super::Draft<'_>| std::ops::ControlFlow::Continue(());
         expand::expand(&manifest.batch, catalog, false, &mut ignore)?;
+        manifest.batch.date = None;
         Ok(manifest)
     }
 }
@@ -160,6 +170,7 @@ fn settings(
             infos: Vec::new(),
             order: Vec::new(),
             referred: Vec::new(),
+            date: None,
         },
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct RowCx<'r> {
     pub(super) columns: &'r [String],
     /// The number of the take, from 1.
     pub(super) take: u32,
+    /// The date on which the run starts, once it is known.
+    pub(super) date: Option<&'r str>,
     /// The clip that the row is.
     pub(super) item: Option<&'r Item>,
     /// The references of the entry, resolved.
@@ -99,7 +101,7 @@ impl<'r> RowCx<'r> {
             cell => {
                 let input = self.input(cell)?;
                 match (cell, &input) {
-                    (Cell::Fixed(_) | Cell::Take | Cell::List(_), input) => {
+                    (Cell::Fixed(_) | Cell::Take | Cell::RunDate | Cell::List(_), input) => {
                         check_value(param, known(input), model)?;
                     }
                     (_, Input::Value(Value::String(text))) => check_text(param, text, model)?,
@@ -115,6 +117,7 @@ impl<'r> RowCx<'r> {
         Ok(match cell {
             Cell::Fixed(value) => value.clone().into(),
             Cell::Take => Input::Value(self.take.into()),
+            Cell::RunDate => Input::Value(self.run_date()?.into()),
             Cell::Column(at) => match self.column(*at)? {
                 Found::Text(text) => Input::Value(text.into()),
                 Found::Value(value) => value.clone().into(),
@@ -168,6 +171,7 @@ impl<'r> RowCx<'r> {
         match cell {
             Cell::Fixed(Value::String(text)) => out.push_str(text),
             Cell::Take => out.push_str(&self.take.to_string()),
+            Cell::RunDate => out.push_str(self.run_date()?),
             Cell::Column(at) => match self.column(*at)? {
                 Found::Text(text) => out.push_str(text),
                 Found::Value(Value::String(text)) => out.push_str(text),
@@ -186,6 +190,13 @@ impl<'r> RowCx<'r> {
             _ => return Err(Wrong::new("can't be put into text")),
         }
         Ok(())
+    }
+
+    fn run_date(&self) -> Result<&'r str, Wrong> {
+        self.date.ok_or_else(|| {
+            Wrong::new("needs the date of the run, which nobody has set")
+                .hint("`Manifest::set_run_date` sets it")
+        })
     }
 
     fn item_ref(&self, path: &ResultPath) -> Result<JobRef, Wrong> {

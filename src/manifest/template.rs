@@ -26,6 +26,8 @@ pub(super) enum Name {
     Var(Vec<String>),
     /// `${take}`.
     Take,
+    /// `${run.date}`.
+    RunDate,
     /// `${jobs.ID.PATH}`.
     Job(String, ResultPath),
 }
@@ -41,7 +43,7 @@ pub(super) struct Malformed {
     pub(super) hint: Option<String>,
 }
 
-const ROOTS: [&str; 4] = ["each", "vars", "take", "jobs"];
+const ROOTS: [&str; 5] = ["each", "vars", "take", "run", "jobs"];
 
 /// Takes a text apart.
 pub(super) fn parse(text: &str) -> Result<Vec<Piece>, Malformed> {
@@ -98,6 +100,7 @@ fn parse_name(name: &str, range: &Range<usize>) -> Result<Name, Malformed> {
             Ok(Name::Var(path.split('.').map(str::to_owned).collect()))
         }
         ("take", None) => Ok(Name::Take),
+        ("run", Some("date")) => Ok(Name::RunDate),
         ("jobs", Some(path)) => {
             let (id, path) = path.split_once('.').ok_or_else(|| {
                 let message = format!("`${{{name}}}` names a job, but nothing that it gives");
@@ -113,7 +116,7 @@ fn parse_name(name: &str, range: &Range<usize>) -> Result<Name, Malformed> {
         }
         ("run", _) => Err(malformed(
             format!("`${{{name}}}` is not known when the batch is planned"),
-            Some("there are `each`, `vars`, `take` and `jobs`".to_owned()),
+            Some("of a run there is `${run.date}`".to_owned()),
         )),
         _ => Err(malformed(
             format!("unknown name `{name}` in `${{…}}`"),
@@ -123,7 +126,7 @@ fn parse_name(name: &str, range: &Range<usize>) -> Result<Name, Malformed> {
                 Some("vars") => "name a variable: `${vars.NAME}`".to_owned(),
                 Some("jobs") => "name a job: `${jobs.ID.FIELD}`".to_owned(),
                 Some("take") => "`${take}` has no fields".to_owned(),
-                _ => "there are `each`, `vars`, `take` and `jobs`".to_owned(),
+                _ => "there are `each`, `vars`, `take`, `run.date` and `jobs`".to_owned(),
             }),
         )),
     }
@@ -142,6 +145,7 @@ mod tests {
                     Piece::Name(Name::EachField(field), _) => format!("each.{field}"),
                     Piece::Name(Name::Var(path), _) => format!("vars.{}", path.join(".")),
                     Piece::Name(Name::Take, _) => "take".to_owned(),
+                    Piece::Name(Name::RunDate, _) => "run.date".to_owned(),
                     Piece::Name(Name::Job(id, path), _) => format!("{id}:{path}"),
                 };
                 pieces.iter().map(show).collect()
@@ -188,8 +192,8 @@ mod tests {
                 "0..14 `b[x]` is not a path such as `clips[0].clip_id`",
             ),
             (
-                "${run.date}",
-                "0..11 `${run.date}` is not known when the batch is planned",
+                "${run.id}",
+                "0..9 `${run.id}` is not known when the batch is planned",
             ),
         ] {
             assert_eq!(shape(text), Err(error.to_owned()), "{text}");

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::catalog::{Catalog, Choice, Operation, OperationId, ParamType};
 
+use super::batch::SAMPLE_DATE;
 use super::cell::{Cell, Compiler};
 use super::check::{self, check_value, depends_on_model};
 use super::diagnostic::{Problem, ProblemKind, did_you_mean, listed};
@@ -254,6 +255,7 @@ impl Compiler<'_> {
                 Model::Fixed(model) => check_value(param, value.clone(), model.as_deref()),
             },
             Cell::Take => check_value(param, Value::from(1), None),
+            Cell::RunDate => check_value(param, Value::from(SAMPLE_DATE), None),
             cell if cell.refers() && settles_price(&param.kind) => {
                 let problem = unknown_yet(&param.name);
                 self.problems

@@ -8,6 +8,7 @@
 mod test_env;
 
 mod basics;
+mod dates;
 mod repeatable;
 mod runs;
 mod served;

@@ -76,7 +76,7 @@ pub(crate) fn run(args: &PlanArgs, context: &Context) -> Result<Exit, CommandErr
         &args.pace,
         &WaitArgs::default(),
     );
-    let batch = Batch::read(&args.manifest, flags, context)?;
+    let batch = Batch::read(&args.manifest, flags, None, context)?;
     let given = args.balance.map(|credits| Balance {
         credits,
         extra_credits: Credits::ZERO,

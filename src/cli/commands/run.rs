@@ -82,14 +82,7 @@ pub(crate) struct RunArgs {
 /// Carries out a manifest.
 pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandError> {
     let flags = Layer::of_flags(&args.provider, &args.spend, &args.pace, &args.wait);
-    let mut batch = Batch::read(&args.manifest, flags, context)?;
-    if let Some(seed) = args.seed {
-        batch
-            .manifest
-            .provider
-            .simulator
-            .insert("seed".to_owned(), json!(seed));
-    }
+    let batch = Batch::read(&args.manifest, flags, args.seed, context)?;
     if args.dry_run {
         return dry_run(args, &batch, context);
     }

@@ -461,3 +461,51 @@ proptest! {
         prop_assert!(jobs.iter().all(|job| job.needs.iter().all(|need| *need < job.ordinal)));
     }
 }
+
+#[test]
+fn the_date_of_the_run_is_text_like_any_other() {
+    let text = r#"
+[[job]]
+id = "news"
+operation = "lyrics.generate"
+for_each = ["rain"]
+save = "${run.date}/${each}.{ext}"
+with = { description = "${each} on ${run.date}" }
+[[job]]
+id = "jingle"
+operation = "lyrics.generate"
+save = "${run.date}.{ext}"
+with = { description = "the same each day" }
+"#;
+    let mut manifest = read(text, Format::Toml, Path::new("")).unwrap();
+    let mut on = |day| {
+        manifest.set_run_date(jiff::civil::date(2026, 11, day));
+        expand(&manifest).unwrap()
+    };
+    let (sunday, monday) = (on(22), on(23));
+    assert_eq!(
+        inputs(&sunday[0]),
+        json!({"description": "rain on 2026-11-22"})
+    );
+    assert_eq!(sunday[0].save.as_deref(), Some("2026-11-22/rain.{ext}"));
+    assert_ne!(sunday[0].fingerprint, monday[0].fingerprint);
+    assert_eq!(sunday[1].fingerprint, monday[1].fingerprint);
+    assert_eq!(monday[1].save.as_deref(), Some("2026-11-23.{ext}"));
+}
+
+#[test]
+fn a_date_that_nobody_has_set_is_said_and_a_word_can_not_be_one() {
+    let text = r#"
+[[job]]
+id = "news"
+operation = "lyrics.generate"
+with = { description = "${run.date}" }
+"#;
+    let manifest = read(text, Format::Toml, Path::new("")).unwrap();
+    let problems = expand(&manifest).unwrap_err().to_string();
+    assert!(problems.contains("needs the date of the run"), "{problems}");
+    let number = text.replace("lyrics.generate", "suno.create");
+    let number = number.replace("description =", "duration =");
+    let problems = read(&number, Format::Toml, Path::new("")).unwrap_err();
+    assert!(problems.to_string().contains("`duration`"), "{problems}");
+}

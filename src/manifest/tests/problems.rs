@@ -431,12 +431,12 @@ error: unknown name `tak` in `${…}`
 4 | with = { description = "${tak}" }
   |                         ^^^^^^ did you mean `take`?
 "#);
-    assert_snapshot!(song_with(r#"{ description = "${run.date}" }"#), @r#"
-error: `${run.date}` is not known when the batch is planned
+    assert_snapshot!(song_with(r#"{ description = "${run.id}" }"#), @r#"
+error: `${run.id}` is not known when the batch is planned
  --> batch.toml:4:25
   |
-4 | with = { description = "${run.date}" }
-  |                         ^^^^^^^^^^^ there are `each`, `vars`, `take` and `jobs`
+4 | with = { description = "${run.id}" }
+  |                         ^^^^^^^^^ of a run there is `${run.date}`
 "#);
     assert_snapshot!(song_with(r#"{ description = "${jobs.sing.clips[0].title}" }"#), @r#"
 error: unknown job `sing`
