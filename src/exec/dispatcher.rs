@@ -40,7 +40,13 @@ pub async fn carry_out(
     events: mpsc::UnboundedSender<RunEvent>,
 ) -> Result<Ending, ExecError> {
     engine.ledger.start(run, engine.clock.now()).await?;
-    let record = engine.ledger.run(run)?;
+    let mut record = engine.ledger.run(run)?;
+    if let Some(pace) = options.pace {
+        let settings = &mut record.settings;
+        settings.rate = pace.rate;
+        settings.concurrency = pace.concurrency;
+        settings.poll = pace.poll;
+    }
     let shared = Arc::new(Shared::new(
         engine.clone(),
         run.clone(),

@@ -36,4 +36,4 @@ pub use control::{Control, ControlHandle, control};
 pub use dispatcher::carry_out;
 pub use ending::{Ending, ExecError};
 pub use failures::{FailureLimit, SHARE_JUDGED_FROM};
-pub use worker::{Engine, RunOptions};
+pub use worker::{Engine, Pace, RunOptions};

@@ -969,6 +969,7 @@ const SETTLING: RunOptions = RunOptions {
     max_failures: None,
     cutoff: crate::model::Cutoff::Cautious,
     settle_doubts: true,
+    pace: None,
 };
 
 #[tokio::test(start_paused = true)]

@@ -14,8 +14,8 @@ use crate::api::Service;
 use crate::catalog::{Catalog, Operation, OperationId};
 use crate::ledger::{Due, HeldJob, JobEvent, Ledger, LedgerError};
 use crate::model::{
-    Credits, Cutoff, JobResult, JobState, RunEvent, RunId, RunSettings, SharedClock, StopCause,
-    TaskId,
+    Credits, Cutoff, JobResult, JobState, Rate, RunEvent, RunId, RunSettings, SharedClock,
+    StopCause, TaskId,
 };
 
 use super::cadence::Cadence;
@@ -56,6 +56,19 @@ pub struct RunOptions {
     pub cutoff: Cutoff,
     /// Whether payments in doubt are settled by what the balance says, once nothing else is left to do.
     pub settle_doubts: bool,
+    /// Go at another pace than the run was made with.
+    pub pace: Option<Pace>,
+}
+
+/// How fast a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Requests that submit.
+    pub rate: Rate,
+    /// Tasks in flight.
+    pub concurrency: u32,
+    /// How often a task is asked for; by the kind of operation when not given.
+    pub poll: Option<Duration>,
 }
 
 /// What all workers of a run share.

@@ -9,6 +9,7 @@ mod test_env;
 
 mod basics;
 mod dates;
+mod pace;
 mod repeatable;
 mod runs;
 mod served;

@@ -8,11 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
+use crate::exec::{Pace, RunOptions};
 use crate::ledger::{JobEvent, LEASE, Ledger, LedgerError};
 use crate::model::{Credits, JobState, RunRecord, RunState};
 use crate::sim::Start;
 
-use super::super::args::{SpendArgs, StopArgs};
+use super::super::args::{PaceArgs, SpendArgs, StopArgs, WaitArgs};
 use super::super::config::KeySource;
 use super::super::connect::{self, Connection, Rehearsal};
 use super::super::context::Context;
@@ -47,6 +48,12 @@ pub(crate) struct ResumeArgs {
 
     #[command(flatten)]
     stop: StopArgs,
+
+    #[command(flatten)]
+    pace: PaceArgs,
+
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 /// Goes on with a run.
@@ -86,7 +93,14 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
         runtime: &runtime,
         ledger,
         connection,
-        options: run::options(&args.stop),
+        options: RunOptions {
+            pace: Some(Pace {
+                rate: settings.rate(),
+                concurrency: settings.concurrency(),
+                poll: settings.poll(),
+            }),
+            ..run::options(&args.stop)
+        },
         events: args.stop.events && context.ui.json(),
     };
     session.carry_out(&record.id)
@@ -139,7 +153,8 @@ fn nothing_to_do(context: &Context) -> Result<Exit, CommandError> {
     Ok(Exit(exit::DONE))
 }
 
-/// Takes the settings the run was made with; only the key may have moved since, with the user's configuration.
+/// Takes the settings the run was made with. Flags change its limits for good, and its pace for this time; the key may
+/// have moved since, with the user's configuration.
 fn settings(
     args: &ResumeArgs,
     record: &RunRecord,
@@ -153,10 +168,10 @@ fn settings(
             .filter(|name| !name.is_empty())
             .map(KeySource::Variable),
         prices: Some(record.price_list.clone()),
-        rate: Some(kept.rate),
-        concurrency: Some(kept.concurrency),
-        poll: kept.poll,
-        timeout: Some(kept.timeout),
+        rate: args.pace.rate.or(Some(kept.rate)),
+        concurrency: args.pace.concurrency.or(Some(kept.concurrency)),
+        poll: args.wait.poll.or(kept.poll),
+        timeout: args.wait.timeout.or(Some(kept.timeout)),
         run_cap: args.spend.max_credits.or(kept.limits.run),
         keep: args.spend.keep.or(Some(kept.limits.keep)),
         period: args.spend.period_budget.or(kept.limits.period),

@@ -156,6 +156,7 @@ pub(crate) fn options(stop: &StopArgs) -> RunOptions {
         max_failures: stop.max_failures,
         cutoff: stop.cutoff.map(Into::into).unwrap_or_default(),
         settle_doubts: !stop.keep_doubts,
+        pace: None,
     }
 }
 
