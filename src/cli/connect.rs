@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::model::{Balance, Credits, SharedClock};
 use crate::sim::{InProcess, SimOptions, Simulator, Start, deliver_webhooks};
 
+use super::balance_cache::BalanceCache;
 use super::config::KeySource;
 use super::context::{Context, make_private_folder};
 use super::error::CommandError;
@@ -202,6 +203,13 @@ pub(crate) fn balance(
     }
     let connection = over_network(settings, context)?;
     context.runtime()?.block_on(connection.balance())
+}
+
+/// Forgets the balance that is kept for showing: a run is about to change it.
+pub(crate) fn forget_balance(settings: &Settings, context: &Context) {
+    if let Some(folder) = context.cache_folder() {
+        BalanceCache::of(settings, &folder).forget();
+    }
 }
 
 /// Reads what the simulated account holds now.

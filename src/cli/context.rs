@@ -261,6 +261,11 @@ impl Context {
             })
     }
 
+    /// Returns the folder for what may be lost at any time, if there is a home folder.
+    pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
+        self.environment.folder("XDG_CACHE_HOME", ".cache")
+    }
+
     /// Makes the runtime for commands that wait; those that don't make none, and start faster.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! and shows what they answer.
 
 mod args;
+mod balance_cache;
 mod batch;
 mod commands;
 mod config;

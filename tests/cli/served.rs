@@ -78,6 +78,46 @@ fn a_run_over_http() {
 }
 
 #[test]
+fn credits_are_shown_as_read_in_the_last_five_minutes_and_spent_as_they_are() {
+    let env = TestEnv::new();
+    env.write("song.toml", SONG);
+    let served = Served::start(&env, &["--task-time", "10s", "--credits", "100"]);
+    let at = |time: &str, more: &[&str]| {
+        let args = ["credits", "--base-url", &served.url];
+        let mut command = env.command(&[&args[..], more].concat());
+        let output = command.env("SETLIST_NOW", time).output().unwrap();
+        env.shown(&output)
+    };
+    let first = at("2026-11-22T10:00:00Z", &[]);
+    assert!(
+        first.contains("Available:       100\n") && !first.contains("as read at"),
+        "{first}"
+    );
+    env.run_ok(0, &["run", "song.toml", "--base-url", &served.url]);
+    let after = at("2026-11-22T10:01:00Z", &[]);
+    assert!(
+        after.contains("Available:       85\n"),
+        "a run makes it forget: {after}"
+    );
+    env.run_ok(
+        0,
+        &[
+            "run",
+            "song.toml",
+            "--fresh",
+            "--base-url",
+            &served.url,
+            "--yes",
+        ],
+    );
+    assert!(at("2026-11-22T10:02:00Z", &["--no-cache"]).contains("Available:       70\n"));
+    let kept = at("2026-11-22T10:06:59Z", &[]);
+    assert!(kept.contains("as read at 2026-11-22T10:02:00Z"), "{kept}");
+    let old = at("2026-11-22T10:07:00Z", &[]);
+    assert!(!old.contains("as read at"), "{old}");
+}
+
+#[test]
 fn a_key_goes_along_and_is_never_shown() {
     let mut env = TestEnv::new();
     env.write("song.toml", SONG);

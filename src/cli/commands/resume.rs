@@ -207,6 +207,7 @@ fn connect(
                 "--sim-credits is for runs on the simulator in this process",
             ));
         }
+        connect::forget_balance(settings, context);
         return Ok((connect::over_network(settings, context)?, None));
     }
     let rehearsal = Rehearsal::take(context)?;

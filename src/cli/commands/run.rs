@@ -198,6 +198,7 @@ fn connect(
     context: &Context,
 ) -> Result<(Connection, Option<Rehearsal>), CommandError> {
     if !batch.settings.is_in_process() {
+        connect::forget_balance(&batch.settings, context);
         return Ok((connect::over_network(&batch.settings, context)?, None));
     }
     let rehearsal = Rehearsal::take(context)?;
