@@ -1,14 +1,13 @@
 //! Makes a plan: takes the jobs of the expansion one at a time, prices each, and finds what is already paid for.
 
-use hashbrown::HashTable;
-
 use crate::catalog::{Catalog, PriceList, PriceLists};
 use crate::manifest::{Draft, Problems};
-use crate::model::{CreditError, Credits, Fingerprint, Ordinal, PaidJobs, PaidState};
+use crate::model::{CreditError, Credits, Ordinal, PaidJobs, PaidState};
 
 use super::advice::{Advice, ListComparison, Warning};
 use super::compare::Comparisons;
 use super::entries::Entries;
+use super::firsts::Firsts;
 use super::job::{PlannedJob, Tag, job_id};
 use super::paid::PaidTable;
 use super::planned::{ListHeader, Plan, PlanHeader};
@@ -75,8 +74,7 @@ pub struct Builder<'a> {
     refusals: Refusals,
     entries: Entries,
     jobs: Vec<PlannedJob>,
-    /// Ordinals of the first job of each fingerprint.
-    firsts: HashTable<u32>,
+    firsts: Firsts,
     paid: PaidTable,
     has_paid: bool,
     chains: Chains,
@@ -113,7 +111,7 @@ impl<'a> Builder<'a> {
             refusals: Refusals::default(),
             entries: Entries::default(),
             jobs: Vec::new(),
-            firsts: HashTable::new(),
+            firsts: Firsts::new(),
             paid: PaidTable::default(),
             has_paid: !sources.paid.is_empty(),
             chains: Chains::default(),
@@ -235,18 +233,11 @@ impl<'a> Builder<'a> {
     /// Returns the first job of this plan that is the same; enters this one as the first otherwise.
     fn first_like(&mut self, draft: &Draft<'_>) -> Option<u32> {
         let jobs = &self.jobs;
-        let entry = self.firsts.entry(
-            hash(&draft.fingerprint),
-            |at| jobs[*at as usize].fingerprint == draft.fingerprint,
-            |at| hash(&jobs[*at as usize].fingerprint),
-        );
-        match entry {
-            hashbrown::hash_table::Entry::Occupied(first) => Some(*first.get()),
-            hashbrown::hash_table::Entry::Vacant(place) => {
-                place.insert(draft.ordinal.0);
-                None
-            }
-        }
+        let print = draft.fingerprint;
+        self.firsts
+            .find_or_enter(print, draft.ordinal.0, |earlier| {
+                jobs[earlier as usize].fingerprint == print
+            })
     }
 
     /// Enters the purchase that an earlier job refers to for this one too.
@@ -378,10 +369,4 @@ fn header(manifest: &str, manifest_digest: &str, sources: &Sources<'_>) -> PlanH
         },
         catalog_digest: sources.catalog.digest.clone(),
     }
-}
-
-/// A fingerprint is a hash already: part of it will do.
-fn hash(fingerprint: &Fingerprint) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = fingerprint.0;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }

@@ -17,7 +17,7 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    /// Counts a job of `operation` under its entry, and returns the entry's place.
+    /// Counts a job of `operation`, which is the catalog's own name, under its entry; returns the entry's place.
     pub(super) fn add(
         &mut self,
         draft: &Draft<'_>,
@@ -34,7 +34,7 @@ impl Entries {
         let known = entry
             .operations
             .iter_mut()
-            .find(|chosen| chosen.operation == *operation);
+            .find(|chosen| Arc::ptr_eq(&chosen.operation, operation));
         match known {
             Some(chosen) => chosen.jobs += 1,
             None => entry.operations.push(Chosen {

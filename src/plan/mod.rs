@@ -9,6 +9,7 @@ mod build;
 mod compare;
 mod enroll;
 mod entries;
+mod firsts;
 mod job;
 mod join;
 mod paid;
