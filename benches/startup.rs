@@ -19,11 +19,13 @@ operation = "producer.create"
 with = { description = "${each.brief}" }
 "#;
 
+/// Fast enough that nothing is waited for, and slow enough that the lease of the run, renewed every 20 s of its own
+/// time, is not renewed while it lasts.
 const ONE: &str = r#"
 name = "one"
 [provider]
 name = "simulator"
-simulator = { speed = 100000 }
+simulator = { speed = 500 }
 [[job]]
 id = "words"
 operation = "lyrics.generate"
