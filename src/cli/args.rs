@@ -278,6 +278,8 @@ pub(crate) enum Command {
     Report(commands::report::ReportArgs),
     /// Show the account's credits
     Credits(commands::credits::CreditsArgs),
+    /// Show what is used, held and left of the billing period's credits, and by which runs
+    Budget(commands::budget::BudgetArgs),
     /// Show what operations cost
     Costs(commands::costs::CostsArgs),
     /// List payments in doubt, and take a decision on one

@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::model::{Credits, Rate};
+use crate::model::{Credits, Rate, Share};
 
 use super::error::{CommandError, Illustration};
 use super::provider;
@@ -25,6 +25,21 @@ pub(crate) struct Config {
     /// The account whose credits are spent.
     #[serde(default)]
     pub(crate) account: AccountConfig,
+    /// What is to be told of.
+    #[serde(default)]
+    pub(crate) alerts: AlertConfig,
+}
+
+/// `[alerts]`: thresholds that are to be told of.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertConfig {
+    /// Shares of the period's budget, such as `[0.8, 1.0]`.
+    #[serde(default)]
+    pub(crate) budget_used: Vec<Share>,
+    /// Balances, such as `[100]`.
+    #[serde(default)]
+    pub(crate) balance_below: Vec<Credits>,
 }
 
 /// `[account]`: one API key and its credits.
@@ -225,9 +240,20 @@ mod tests {
             budget = 800
             rate = "20/1m"
             concurrency = 4
+            [alerts]
+            budget_used = [0.8, 1]
+            balance_below = [100]
             "#,
         )
         .unwrap();
+        let shares: Vec<_> = config
+            .alerts
+            .budget_used
+            .iter()
+            .map(Share::to_string)
+            .collect();
+        assert_eq!(shares, ["80%", "100%"]);
+        assert_eq!(config.alerts.balance_below, [Credits::new(100)]);
         let account = config.account;
         assert_eq!(account.base_url.as_deref(), Some("https://proxy.example"));
         assert_eq!(account.budget, Some(Credits::new(800)));
@@ -275,6 +301,16 @@ mod tests {
                 "[account]\nbase_url = 'http://a.example'",
                 "config.toml:2:12",
                 "only `https`",
+            ),
+            (
+                "[alerts]\nbudget_used = [80]",
+                "config.toml:2:15",
+                "at most 10",
+            ),
+            (
+                "[alerts]\ncommnd = 'x'",
+                "config.toml:2:1",
+                "unknown key `commnd`",
             ),
             ("[account]\nbudget = -1", "config.toml:2:10", "-1"),
             ("[account]\nbudget = 1.5", "config.toml:2:10", "1.5"),

@@ -59,6 +59,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Runs(args) => commands::runs::run(&args, context),
         Command::Report(args) => commands::report::run(&args, context),
         Command::Credits(args) => commands::credits::run(&args, context),
+        Command::Budget(args) => commands::budget::run(&args, context),
         Command::Costs(args) => commands::costs::run(&args, context),
         Command::Resolve(args) => commands::resolve::run(&args, context),
         Command::Simulate(args) => commands::simulate::run(&args, context),

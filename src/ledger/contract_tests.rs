@@ -257,6 +257,7 @@ contract! {
     a_finished_run_reopens_when_a_job_is_restarted
     doubt_holds_until_it_is_settled
     what_was_paid_for_is_found
+    an_account_knows_who_used_and_who_holds
     runs_are_found_by_manifest_and_prefix
     settings_can_change_and_the_opening_cannot
     what_is_not_there_is_named
@@ -1090,6 +1091,80 @@ async fn what_was_paid_for_is_found(ledger: &Ledger) {
     }
     let stranger = ledger.paid(&AccountId::new("someone/else")).unwrap();
     assert!(stranger.is_empty() && stranger.find(&print(0)).is_none());
+}
+
+async fn an_account_knows_who_used_and_who_holds(ledger: &Ledger) {
+    assert_eq!(
+        ledger.account(&account(), None),
+        Ok(AccountBooks::default())
+    );
+    // Made long before the others; one of its jobs goes out as late as theirs.
+    let jobs = (0..3).map(|n| new_job(n, 10)).collect();
+    let old = ready(ledger, SpendLimits::default(), jobs).await;
+    hold(ledger, &old, 3).await;
+    let day = 86_400;
+    for (place, second) in [(0, 2), (1, 2 * day)] {
+        let events = vec![JobEvent::Send, accept()];
+        let job = Ordinal(place);
+        ledger.record(&old, job, events, at(second)).await.unwrap();
+    }
+    ledger.start(&old, at(2 * day)).await.unwrap();
+    let doubt = vec![
+        JobEvent::Send,
+        JobEvent::Doubt {
+            error: "reset".to_owned(),
+        },
+    ];
+    ledger
+        .record(&old, Ordinal(2), doubt, at(2 * day))
+        .await
+        .unwrap();
+    ledger
+        .finish(&old, "stopped", None, at(2 * day + 1))
+        .await
+        .unwrap();
+    let new = new_run("r2", SpendLimits::default());
+    let now = at(2 * day);
+    ledger.enroll(new.clone(), now).await.unwrap();
+    ledger.add_jobs(&new.id, vec![new_job(0, 7)]).await.unwrap();
+    ledger.start(&new.id, now).await.unwrap();
+    ledger.hold(&new.id, 1, now).await.unwrap();
+    let idle = new_run("r3", SpendLimits::default());
+    started(ledger, idle, vec![new_job(0, 1)]).await;
+
+    let shares = |since| {
+        let books = ledger.account(&account(), since).unwrap();
+        let runs: Vec<_> = books
+            .runs
+            .iter()
+            .map(|share| {
+                let held = share.run.totals.held.get();
+                let is_leased = share.lease_until.is_some();
+                let doubt = share.held_in_doubt.get();
+                (
+                    share.run.id.to_string(),
+                    share.used.get(),
+                    held,
+                    doubt,
+                    is_leased,
+                )
+            })
+            .collect();
+        (books.used.get(), books.held.get(), runs)
+    };
+    let newer = ("r2".to_owned(), 0, 7, 0, true);
+    let older = |used| ("r1".to_owned(), used, 10, 10, false);
+    assert_eq!(shares(None), (20, 17, vec![newer.clone(), older(20)]));
+    assert_eq!(
+        shares(Some(at(day))),
+        (10, 17, vec![newer.clone(), older(10)])
+    );
+    assert_eq!(shares(Some(at(3 * day))), (0, 17, vec![newer, older(0)]));
+    let reading = ledger.account(&account(), None).unwrap().reading.unwrap();
+    assert_eq!(
+        (reading.balance, reading.charged_since),
+        (credits(1_000), credits(20))
+    );
 }
 
 async fn runs_are_found_by_manifest_and_prefix(ledger: &Ledger) {

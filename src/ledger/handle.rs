@@ -11,6 +11,7 @@ use crate::model::{
     RunRecord, SpendLimits,
 };
 
+use super::account::AccountBooks;
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
 use super::evidence::Weighing;
 use super::memory::MemoryStore;
@@ -454,6 +455,18 @@ impl Ledger {
         since: Option<Timestamp>,
     ) -> Result<Credits, LedgerError> {
         self.inner.reader.used_since(account, since)
+    }
+
+    /// Returns what the account's credits are spoken for: used since `since`, held now, and by which runs.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn account(
+        &self,
+        account: &AccountId,
+        since: Option<Timestamp>,
+    ) -> Result<AccountBooks, LedgerError> {
+        self.inner.reader.account(account, since)
     }
 
     /// Works out every sum and counter anew from the jobs, and compares it with what is kept.

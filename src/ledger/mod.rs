@@ -9,6 +9,7 @@
 //! - `store`: what a place to keep it must promise; `memory` and `sqlite` are such places
 //! - `writer`: one thread that commits requests in groups; `handle`: what everybody holds
 
+mod account;
 mod command;
 mod elsewhere;
 mod entry;
@@ -21,6 +22,7 @@ mod sqlite;
 mod store;
 mod writer;
 
+pub use account::{AccountBooks, BalanceReading, RunShare};
 pub use command::{
     Due, Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, LimitKind, NewRun, Reused, Shortage,
 };

@@ -7,6 +7,7 @@ use crate::model::{
     SpendLimits,
 };
 
+use super::account::AccountBooks;
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
 use super::evidence::Weighing;
 use super::handle::BalanceMark;
@@ -147,6 +148,13 @@ pub(super) trait Read: Send + Sync {
         since: Option<Timestamp>,
     ) -> Result<Credits, LedgerError>;
 
+    /// Returns what the account's credits are spoken for, with what was charged and refunded since `since`.
+    fn account(
+        &self,
+        account: &AccountId,
+        since: Option<Timestamp>,
+    ) -> Result<AccountBooks, LedgerError>;
+
     /// Works out every sum and counter anew from the jobs, and compares.
     fn verify(&self) -> Result<(), LedgerError>;
 }
@@ -171,6 +179,11 @@ const SLOT_US: i64 = 15 * 60 * 1_000_000;
 /// the whole slot counts: at most a quarter of an hour too much, never too little.
 pub(super) fn slot(time: Timestamp) -> i64 {
     time.as_microsecond().div_euclid(SLOT_US)
+}
+
+/// Returns the first microsecond of the slot that a time lies in.
+pub(super) fn begin_of_slot(time: Timestamp) -> i64 {
+    slot(time) * SLOT_US
 }
 
 /// Says in a job's error field why it was skipped.

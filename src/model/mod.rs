@@ -12,6 +12,7 @@ mod job;
 mod plan_input;
 mod result;
 mod run;
+mod share;
 
 pub use clock::{Clock, SharedClock, SystemClock};
 pub use credits::{Balance, CreditError, Credits, Drift};
@@ -23,3 +24,4 @@ pub use job::{Family, JobRecord, JobState, NewJob, Reuse};
 pub use plan_input::{PaidJob, PaidJobs, PaidState};
 pub use result::{Download, JobResult, PathError, ResultPath, Step};
 pub use run::{Rate, RunRecord, RunSettings, RunState, RunTotals, SpendLimits};
+pub use share::Share;

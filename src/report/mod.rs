@@ -3,6 +3,8 @@
 //! Every report is a function of what it is given: this room reads no ledger, no clock and no terminal, and
 //! writes only to the writer it is handed.
 
+mod budget_figures;
+mod budget_view;
 mod costs_view;
 mod credits_view;
 mod csv_cell;
@@ -24,6 +26,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use budget_view::BudgetView;
 pub use costs_view::{costs_diff_json, costs_diff_text, costs_json, costs_text};
 pub use credits_view::CreditsView;
 pub use plan_data::{plan_csv, plan_json};

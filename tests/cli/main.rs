@@ -8,6 +8,7 @@
 mod test_env;
 
 mod basics;
+mod budget;
 mod dates;
 mod pace;
 mod repeatable;

@@ -10,6 +10,7 @@
 mod bad_input;
 mod bad_server;
 mod books;
+mod budget;
 mod crash;
 mod dry;
 mod limits;

@@ -1,5 +1,6 @@
 //! One file per command: its flags, their documentation, and what it does.
 
+pub(crate) mod budget;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod costs;

@@ -25,7 +25,7 @@ use super::run::{Job, Run, held_job, not_found, sums, upstream};
 pub(super) struct Books {
     /// In the order they were made.
     pub(super) runs: Vec<Run>,
-    pub(super) readings: BTreeMap<AccountId, Reading>,
+    pub(super) readings: BTreeMap<AccountId, (Reading, Timestamp)>,
     pub(super) checkpoints: BTreeMap<AccountId, Checkpoint>,
     pub(super) bookings: Vec<(AccountId, Booking)>,
 }
@@ -89,8 +89,8 @@ impl Books {
                 account,
                 mark,
                 balance,
-                ..
-            } => self.observe(account, mark, balance)?,
+                now,
+            } => self.observe(account, mark, balance, now)?,
             Command::KeepCheckpoint {
                 account,
                 mark,
@@ -230,14 +230,15 @@ impl Books {
         account: AccountId,
         mark: BalanceMark,
         balance: Balance,
+        now: Timestamp,
     ) -> Result<(), LedgerError> {
         let reading = Reading {
             balance: balance.available().map_err(sums)?,
             mark: mark.charged,
         };
-        let known = self.readings.entry(account).or_insert(reading);
-        if known.mark <= reading.mark {
-            *known = reading;
+        let known = self.readings.entry(account).or_insert((reading, now));
+        if known.0.mark <= reading.mark {
+            *known = (reading, now);
         }
         Ok(())
     }
@@ -394,7 +395,7 @@ impl Books {
             period_settled: net(period.0, period.1)?,
             account_held: self.held_by(account)?,
             account_charged: self.settled_since(account, None)?.0,
-            reading: self.readings.get(account).copied(),
+            reading: self.readings.get(account).map(|known| known.0),
         };
         Room::new(limits, &figures).map_err(sums)
     }

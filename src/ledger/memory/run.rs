@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::ledger::account::RunShare;
 use crate::ledger::command::{Enrolment, HeldJob, JobEvent, LedgerError};
 use crate::ledger::entry::{Entry, has_ended};
-use crate::ledger::store::{LEASE, Owner, requirements, skip_reason};
+use crate::ledger::store::{LEASE, Owner, begin_of_slot, requirements, skip_reason};
 use crate::model::{
     CreditError, Credits, Fingerprint, JobRecord, JobResult, JobState, NewJob, Ordinal, RunId,
     RunRecord, RunState, RunTotals,
@@ -152,6 +153,38 @@ impl Run {
             totals.refunded = totals.refunded.plus(refunded).map_err(sums)?;
         }
         Ok(totals)
+    }
+
+    /// Returns what this run used since a time, and what it holds.
+    pub(super) fn share(&self, since: Option<Timestamp>) -> Result<RunShare, LedgerError> {
+        let run = self.show()?;
+        let begin = since.map_or(i64::MIN, begin_of_slot);
+        let mut used = run
+            .totals
+            .charged
+            .minus(run.totals.refunded)
+            .map_err(sums)?;
+        if run.created_at.as_microsecond() < begin {
+            let entries = self.jobs.values().map(|job| &job.entry);
+            let recent = entries.filter(|entry| {
+                entry
+                    .submitted_at
+                    .is_some_and(|at| at.as_microsecond() >= begin)
+            });
+            used = recent
+                .map(|entry| entry.charged.minus(entry.refunded))
+                .try_fold(Credits::ZERO, |sum, net| sum.plus(net?))
+                .map_err(sums)?;
+        }
+        let jobs = self.jobs.values();
+        let doubtful = jobs.filter(|job| job.entry.state == JobState::InDoubt);
+        let lease = self.lease.filter(|_| run.state == RunState::Running);
+        Ok(RunShare {
+            used,
+            held_in_doubt: Credits::sum(doubtful.map(|job| job.entry.held)).map_err(sums)?,
+            lease_until: lease.map(|(_, until)| until),
+            run,
+        })
     }
 
     pub(super) fn show(&self) -> Result<RunRecord, LedgerError> {

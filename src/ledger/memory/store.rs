@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use crate::ledger::account::{AccountBooks, BalanceReading};
 use crate::ledger::command::{Due, LedgerError};
 use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
@@ -143,6 +144,44 @@ impl Read for MemoryStore {
         let (charged, refunded) = books.settled_since(account, since)?;
         let settled = charged.minus(refunded).map_err(sums)?;
         settled.plus(books.held_by(account)?).map_err(sums)
+    }
+
+    fn account(
+        &self,
+        account: &AccountId,
+        since: Option<Timestamp>,
+    ) -> Result<AccountBooks, LedgerError> {
+        let books = self.lock();
+        let (charged, refunded) = books.settled_since(account, since)?;
+        let reading = match books.readings.get(account) {
+            Some((reading, read_at)) => Some(BalanceReading {
+                balance: reading.balance,
+                read_at: *read_at,
+                charged_since: books
+                    .settled_since(account, None)?
+                    .0
+                    .minus(reading.mark)
+                    .map_err(sums)?,
+            }),
+            None => None,
+        };
+        let mut runs = Vec::new();
+        for run in books.runs.iter().rev() {
+            let record = &run.record;
+            if record.account != *account || record.state == RunState::Enrolling {
+                continue;
+            }
+            let share = run.share(since)?;
+            if !share.used.is_zero() || !share.run.totals.held.is_zero() {
+                runs.push(share);
+            }
+        }
+        Ok(AccountBooks {
+            used: charged.minus(refunded).map_err(sums)?,
+            held: books.held_by(account)?,
+            reading,
+            runs,
+        })
     }
 
     fn verify(&self) -> Result<(), LedgerError> {

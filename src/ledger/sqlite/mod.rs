@@ -2,6 +2,7 @@
 //!
 //! SQL is kept portable: time and ids are parameters, upserts are `ON CONFLICT`, partial indexes are plain.
 
+mod account;
 mod checkpoint;
 mod elsewhere;
 mod enrol;

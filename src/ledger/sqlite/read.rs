@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, params};
 
+use crate::ledger::account::AccountBooks;
 use crate::ledger::command::{Due, LedgerError};
 use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
@@ -22,7 +23,7 @@ use super::rows::{
     ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, account_key, count, credits, entry, fingerprint,
     from_json, list, maybe_credits, maybe_time, ordinal, run_state, time,
 };
-use super::{checkpoint, enrol, open, verify};
+use super::{account, checkpoint, enrol, open, verify};
 
 /// Connections that are kept for the next read.
 const SPARE_MAX: usize = 4;
@@ -192,6 +193,14 @@ impl Read for SqliteReader {
         })
     }
 
+    fn account(
+        &self,
+        account: &AccountId,
+        since: Option<Timestamp>,
+    ) -> Result<AccountBooks, LedgerError> {
+        self.with(|connection| account::books(connection, account, since))
+    }
+
     fn verify(&self) -> Result<(), LedgerError> {
         self.with(|connection| {
             let snapshot = connection.unchecked_transaction()?;
@@ -200,7 +209,7 @@ impl Read for SqliteReader {
     }
 }
 
-fn records(
+pub(super) fn records(
     connection: &Connection,
     condition: &str,
     arguments: &[&dyn ToSql],
