@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::api::{Answer, Call, Fault, FaultKind, FileBody, Progress, Refusal, Service};
 use crate::catalog::{Catalog, OperationId};
-use crate::ledger::{JobEvent, Ledger, NewRun};
+use crate::ledger::{Change, Fate, JobEvent, Ledger, LedgerError, NewRun, Watch};
 use crate::model::{
     AccountId, Balance, Credits, Cutoff, Download, Family, Fingerprint, JobId, JobRecord,
     JobResult, JobState, NewJob, Ordinal, Rate, RunEvent, RunId, RunSettings, SpendLimits,
@@ -620,14 +620,32 @@ async fn the_first_signal_collects_and_the_second_leaves_and_a_resume_pays_nothi
     }
 }
 
+/// A disk that has no room for the first few payments.
+struct FullDisk {
+    refusals: AtomicU64,
+}
+
+impl Watch for FullDisk {
+    fn before(&self, change: &Change<'_>) -> Fate {
+        let is_payment = |event: &JobEvent| matches!(event, JobEvent::Accept { .. });
+        let left = self.refusals.load(Ordering::SeqCst);
+        if left > 0 && change.events.iter().any(is_payment) {
+            self.refusals.store(left - 1, Ordering::SeqCst);
+            return Fate::Fail;
+        }
+        Fate::Live
+    }
+
+    fn after(&self, _: &Change<'_>, _: Option<&LedgerError>) -> Fate {
+        Fate::Live
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_payment_that_the_disk_refuses_at_first_is_recorded_and_the_run_stops() {
-    let mut refusals = 2;
-    let ledger = Ledger::in_memory_failing(move |event| {
-        let fails = refusals > 0 && matches!(event, JobEvent::Accept { .. });
-        refusals -= i32::from(fails);
-        fails
-    });
+    let ledger = Ledger::in_memory().watched(Arc::new(FullDisk {
+        refusals: AtomicU64::new(2),
+    }));
     let provider = Provider::with(1000, vec![]);
     let stage = stage_on(ledger, provider, SpendLimits::default(), independent(30)).await;
     assert!(matches!(

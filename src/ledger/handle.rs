@@ -17,6 +17,7 @@ use super::evidence::Weighing;
 use super::memory::MemoryStore;
 use super::sqlite::SqliteStore;
 use super::store::{Command, Owner, Read, Reply, Request, RunFilter, Write};
+use super::watch::{Change, Watch, meet};
 use super::writer::Writer;
 
 /// The ledger. Clones share one writer, and count as one owner of runs; another `open` is another owner.
@@ -27,6 +28,7 @@ use super::writer::Writer;
 pub struct Ledger {
     owner: Owner,
     inner: Arc<Inner>,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 struct Inner {
@@ -92,35 +94,46 @@ impl Ledger {
         Self::new(writing, Box::new(store))
     }
 
-    /// Makes a ledger in memory whose disk fails at the events that `fails` picks.
-    #[cfg(test)]
-    pub(crate) fn in_memory_failing(fails: impl FnMut(&JobEvent) -> bool + Send + 'static) -> Self {
-        let store = MemoryStore::default();
-        let failing = Failing {
-            store: store.clone(),
-            fails: Box::new(fails),
-        };
-        let writing = Writing::Inline(Mutex::new(Box::new(failing)));
-        Self::new(writing, Box::new(store))
-    }
-
     fn new(writer: Writing, reader: Box<dyn Read>) -> Self {
         Self {
             owner: Owner(fastrand::i64(..)),
             inner: Arc::new(Inner { writer, reader }),
+            watch: None,
         }
     }
 
     /// Returns a handle on the same store that counts as another process.
-    #[cfg(test)]
     pub(crate) fn of_another_process(&self) -> Self {
         Self {
             owner: Owner(fastrand::i64(..)),
             inner: Arc::clone(&self.inner),
+            watch: None,
+        }
+    }
+
+    /// Returns a handle on the same store that counts as another process, and whose every change `watch` sees and
+    /// can cut short: for simulations of crashes.
+    #[must_use]
+    pub fn watched(&self, watch: Arc<dyn Watch>) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self.of_another_process()
         }
     }
 
     async fn ask(&self, run: &RunId, command: Command) -> Result<Reply, LedgerError> {
+        let Some(watch) = &self.watch else {
+            return self.write(run, command).await;
+        };
+        let shown = command.clone();
+        let change = Change::of(run, &shown);
+        meet(watch.before(&change)).await?;
+        let answer = self.write(run, command).await;
+        meet(watch.after(&change, answer.as_ref().err())).await?;
+        answer
+    }
+
+    async fn write(&self, run: &RunId, command: Command) -> Result<Reply, LedgerError> {
         let request = Request {
             run: run.clone(),
             owner: self.owner,
@@ -475,30 +488,5 @@ impl Ledger {
     /// [`LedgerError::Corrupt`] with the first difference.
     pub fn verify(&self) -> Result<(), LedgerError> {
         self.inner.reader.verify()
-    }
-}
-
-/// A store whose disk fails now and then.
-#[cfg(test)]
-struct Failing {
-    store: MemoryStore,
-    fails: Box<dyn FnMut(&JobEvent) -> bool + Send>,
-}
-
-#[cfg(test)]
-impl Write for Failing {
-    fn commit(&mut self, group: Vec<Request>) -> Vec<Result<Reply, LedgerError>> {
-        let fails = group.iter().any(|request| match &request.command {
-            Command::Record { events, .. } => events.iter().any(|event| (self.fails)(event)),
-            _ => false,
-        });
-        if fails {
-            let error = LedgerError::Storage {
-                path: "memory".to_owned(),
-                message: "the disk is full".to_owned(),
-            };
-            return vec![Err(error); group.len()];
-        }
-        self.store.commit(group)
     }
 }

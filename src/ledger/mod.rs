@@ -8,6 +8,7 @@
 //! - `limits`: how much may be held, and why a balance read once can be trusted later; pure
 //! - `store`: what a place to keep it must promise; `memory` and `sqlite` are such places
 //! - `writer`: one thread that commits requests in groups; `handle`: what everybody holds
+//! - `watch`: where a simulation stands between handle and store
 
 mod account;
 mod command;
@@ -20,6 +21,7 @@ mod memory;
 mod paid;
 mod sqlite;
 mod store;
+mod watch;
 mod writer;
 
 pub use account::{AccountBooks, BalanceReading, RunShare};
@@ -30,6 +32,7 @@ pub use entry::{IllegalStep, next};
 pub use evidence::{Checkpoint, Doubt, Finding, Weighing};
 pub use handle::{BalanceMark, Ledger};
 pub use store::LEASE;
+pub use watch::{Change, Fate, Watch};
 
 #[cfg(test)]
 mod contract_tests;
