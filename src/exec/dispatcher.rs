@@ -92,6 +92,8 @@ fn unreadable(fault: &Fault) -> StopCause {
 
 /// Ends a run that could not even read the balance, or was stopped while it did.
 async fn give_back(shared: &Shared, cause: StopCause) -> Result<Ending, ExecError> {
+    // What a dead process sent is in doubt whether or not the provider can be reached: a person must see it.
+    recover(shared).await?;
     let engine = &shared.engine;
     let ending = Ending::Stopped(cause);
     let now = engine.clock.now();
@@ -110,6 +112,15 @@ async fn close(
     control: &mut Control,
 ) -> Result<Ending, ExecError> {
     let engine = &shared.engine;
+    if stop.at_once {
+        // Changes are written in turn: after this one all that the workers asked for is there to be read.
+        engine
+            .ledger
+            .renew_lease(&shared.run, engine.clock.now())
+            .await?;
+        // Nobody waits any more for the answers to what is on the wire, so these payments are in doubt from now on.
+        recover(shared).await?;
+    }
     let read = async {
         match (&stop.cause, stop.at_once) {
             // Whoever leaves at once waits for nobody; and what can't be recorded need not be asked.

@@ -601,6 +601,10 @@ async fn the_first_signal_collects_and_the_second_leaves_and_a_resume_pays_nothi
         assert_eq!(ending, Ending::Stopped(StopCause::Signal(2)));
         let accepted = stage.provider.accepted_total();
         assert!(accepted < 8, "something was left to do");
+        assert!(
+            !stage.states().contains(&JobState::Sent),
+            "what nobody waits for any more is in doubt, and a person sees it"
+        );
         if times == 1 {
             let saved = stage
                 .states()
@@ -930,6 +934,29 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_process_sent_is_in_doubt_though_the_provider_cannot_be_reached() {
+    let provider = Provider::with(100, vec![]);
+    let stage = stage(provider, SpendLimits::default(), independent(1)).await;
+    let (ledger, now) = (&stage.engine.ledger, Timestamp::UNIX_EPOCH);
+    let account = AccountId::new("a");
+    let mark = ledger.mark_balance(&account).await.unwrap();
+    let balance = stage.provider.balance().await.unwrap();
+    let observed = ledger.observe_balance(&account, mark, balance, now);
+    observed.await.unwrap();
+    ledger.start(&stage.run, now).await.unwrap();
+    ledger.hold(&stage.run, 1, now).await.unwrap();
+    let sent = ledger.record(&stage.run, Ordinal(0), vec![JobEvent::Send], now);
+    sent.await.unwrap();
+
+    stage.provider.is_silent.store(true, Ordering::SeqCst);
+    assert!(matches!(
+        stage.go().await,
+        Ending::Stopped(StopCause::Unreachable { .. })
+    ));
+    assert_eq!(stage.states(), [JobState::InDoubt]);
 }
 
 #[tokio::test(start_paused = true)]
