@@ -83,6 +83,14 @@ impl Refusal {
         }
     }
 
+    /// A fault of the server after it acted: its words may not promise that it did not.
+    pub(crate) fn broken(status: u16) -> Self {
+        match status {
+            503 => Self::new(status, "unavailable", "Service Unavailable."),
+            _ => Self::scheduled(status, None),
+        }
+    }
+
     pub(crate) fn body(&self) -> Value {
         json!({"type": self.kind, "error": self.error})
     }

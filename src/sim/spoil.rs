@@ -26,7 +26,7 @@ pub(crate) fn instead(fault: &Fault) -> SimResponse {
 /// Spoils the answer to a request that was acted on.
 pub(crate) fn after(fault: &Fault, answer: SimResponse) -> SimResponse {
     match fault.effect {
-        Effect::StatusAfter(status) => Refusal::scheduled(status, None).into(),
+        Effect::StatusAfter(status) => Refusal::broken(status).into(),
         Effect::ResetAfter => SimResponse::lost(),
         Effect::Truncate => SimResponse {
             delivery: Delivery::CutAt(answer.content_length.unwrap_or(0) / 2),

@@ -197,6 +197,7 @@ async fn the_client_judges_every_fault_by_whether_it_was_charged() {
         ("reset-after@1", FaultKind::Unknown),
         ("reset-before@1", FaultKind::Unknown),
         ("500-after@1", FaultKind::Unknown),
+        ("503-after@1", FaultKind::Unknown),
         ("truncate@1", FaultKind::Unknown),
         ("html@1", FaultKind::Unknown),
         ("empty@1", FaultKind::Unknown),

@@ -15,6 +15,7 @@ fn each_fault_strikes_its_submit_and_no_other() {
         ("502@2", 502, 0),
         ("503@2", 503, 0),
         ("500-after@2", 500, 10),
+        ("503-after@2", 503, 10),
         ("504-after@2", 504, 10),
         ("html@2", 200, 10),
         ("empty@2", 200, 10),
