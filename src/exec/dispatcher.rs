@@ -64,7 +64,9 @@ pub async fn carry_out(
             }
         },
     };
-    observe::keep(engine, &record.account, observed).await?;
+    if let Some(drift) = observe::keep(engine, &record.account, observed).await? {
+        shared.outsiders.get_or_init(|| drift);
+    }
     let opening = observed.balance.available().unwrap_or(Credits::MAX);
     if record.opening.is_none() {
         engine.ledger.set_opening(run, opening).await?;

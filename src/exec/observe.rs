@@ -2,7 +2,7 @@
 
 use crate::api::Fault;
 use crate::ledger::{BalanceMark, LedgerError};
-use crate::model::{AccountId, Balance};
+use crate::model::{AccountId, Balance, Drift};
 
 use super::backoff;
 use super::worker::Engine;
@@ -22,26 +22,23 @@ pub(super) struct Observed {
 }
 
 /// Keeps a reading as the account's checkpoint, unless something is in flight or a payment that came into doubt since
-/// the last one is still to be weighed against that.
+/// the last one is still to be weighed against that; returns what credits are missing since the last one.
 pub(super) async fn keep(
     engine: &Engine,
     account: &AccountId,
     observed: Observed,
-) -> Result<(), LedgerError> {
+) -> Result<Option<Drift>, LedgerError> {
     let Observed { mark, balance } = observed;
-    if engine
-        .ledger
-        .weigh(account, mark, balance)?
-        .doubts
-        .is_empty()
-    {
-        let now = engine.clock.now();
-        engine
-            .ledger
-            .keep_checkpoint(account, mark, balance, now)
-            .await?;
+    let weighing = engine.ledger.weigh(account, mark, balance)?;
+    if !weighing.is_quiet || !weighing.doubts.is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let now = engine.clock.now();
+    engine
+        .ledger
+        .keep_checkpoint(account, mark, balance, now)
+        .await?;
+    Ok(weighing.unexplained.filter(|drift| drift.get() < 0))
 }
 
 /// Reads the balance, a few times if need be, and records it.

@@ -14,7 +14,7 @@ use crate::api::Service;
 use crate::catalog::{Catalog, Operation, OperationId};
 use crate::ledger::{Due, HeldJob, JobEvent, Ledger, LedgerError};
 use crate::model::{
-    Credits, Cutoff, JobResult, JobState, Rate, RunEvent, RunId, RunSettings, SharedClock,
+    Credits, Cutoff, Drift, JobResult, JobState, Rate, RunEvent, RunId, RunSettings, SharedClock,
     StopCause, TaskId,
 };
 
@@ -85,6 +85,8 @@ pub(super) struct Shared {
     pub(super) halt: CancellationToken,
     /// What kept a payment from being recorded at once; the run stops for it.
     pub(super) trouble: OnceLock<String>,
+    /// Credits that went since the last checkpoint, and not by us: somebody else spends, or a price is wrong.
+    pub(super) outsiders: OnceLock<Drift>,
     pub(super) events: mpsc::UnboundedSender<RunEvent>,
 }
 
@@ -122,6 +124,7 @@ impl Shared {
             download_slots: Semaphore::new(DOWNLOAD_SLOTS),
             halt: CancellationToken::new(),
             trouble: OnceLock::new(),
+            outsiders: OnceLock::new(),
             settings,
             engine,
             events,

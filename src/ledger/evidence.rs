@@ -74,6 +74,8 @@ pub struct Weighing {
     pub unexplained: Option<Drift>,
     /// The payments that came into doubt since then.
     pub doubts: Vec<Doubt>,
+    /// Whether a job failed since then whose charge was not given back: that may happen late.
+    pub awaits_refund: bool,
 }
 
 /// What the evidence says of one payment in doubt.
@@ -97,6 +99,9 @@ impl Weighing {
         let Some(unexplained) = self.unexplained else {
             return Err("there is no earlier reading of the balance to compare with".to_owned());
         };
+        if self.awaits_refund {
+            return Err("the charge of a job that failed may still be given back".to_owned());
+        }
         if self.doubts.len() > DOUBTS_MAX {
             return Err(format!(
                 "{} payments are in doubt at once",
@@ -151,6 +156,7 @@ mod tests {
             last: None,
             unexplained: Some(Drift::between(Credits::new(from), Credits::new(to))),
             doubts: prices.iter().enumerate().map(doubt).collect(),
+            awaits_refund: false,
         }
     }
 
@@ -194,6 +200,11 @@ mod tests {
         };
         assert!(first.judge().is_err());
         assert!(weighing(&[1; 13], 0).judge().is_err());
+        let awaiting = Weighing {
+            awaits_refund: true,
+            ..weighing(&[10], 0)
+        };
+        assert!(awaiting.judge().is_err());
     }
 
     proptest! {

@@ -181,10 +181,13 @@ impl World {
         for job in self.jobs(run) {
             let paid = self.paid(&job, &audit);
             let is_open = matches!(job.state, JobState::Sent | JobState::InDoubt);
+            // What was charged and given back while nobody knew of it took nothing.
+            let given_back = paid.refunded.minus(job.refunded).unwrap_or_default();
+            let booked = job.charged.plus(given_back).unwrap();
             let most = if is_open {
-                job.charged.plus(job.held).unwrap()
+                booked.plus(job.held).unwrap()
             } else {
-                job.charged
+                booked
             };
             if paid.charged < job.charged || paid.charged > most {
                 self.violated(format!(

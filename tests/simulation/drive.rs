@@ -11,6 +11,7 @@ use setlist::ledger::{JobEvent, Ledger, LedgerError};
 use setlist::model::{
     Clock, Credits, JobRecord, JobState, RunId, RunState, SpendLimits, StopCause, TaskId,
 };
+use setlist::sim::AuditEntry;
 
 use crate::process::{Process, trouble};
 use crate::scenario::{Order, Scenario, Script};
@@ -273,7 +274,12 @@ impl World {
             let entry = last
                 .and_then(|post| post.entry)
                 .map(|entry| &audit.entries[entry]);
-            entry.filter(|entry| entry.accepted).cloned()
+            // What was paid before it was wanted again is no evidence of the request in doubt, which may never have left.
+            let is_of_it = |entry: &&AuditEntry| Some(entry.at) >= job.submitted_at;
+            entry
+                .filter(|entry| entry.accepted)
+                .filter(is_of_it)
+                .cloned()
         };
         match charged {
             None => JobEvent::Release { error: None },

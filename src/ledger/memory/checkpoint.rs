@@ -53,10 +53,18 @@ impl Books {
                 })
                 .collect()
         });
+        let awaits_refund = last.is_some_and(|last| {
+            let failed = self.in_state(account, |state| state == JobState::Failed);
+            failed.into_iter().any(|(_, job)| {
+                let entry = &job.entry;
+                entry.refunded < entry.charged && entry.finished_at >= Some(last.at)
+            })
+        });
         let unexplained = last.map(|last| last.unexplained(mark, balance)).transpose();
         Ok(Weighing {
             is_quiet: self.is_quiet(account, mark)?,
             unexplained: unexplained.map_err(sums)?,
+            awaits_refund: awaits_refund && !doubts.is_empty(),
             doubts,
             last,
         })

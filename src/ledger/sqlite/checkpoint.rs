@@ -75,6 +75,16 @@ fn doubts(connection: &Connection, account: i64, since: Timestamp) -> Result<Vec
     Ok(found)
 }
 
+fn awaits_refund(connection: &Connection, account: i64, since: Timestamp) -> Result<bool, Trouble> {
+    let found = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM runs r JOIN jobs j ON j.run = r.key WHERE r.account = ?1 AND r.bad > 0 \
+             AND j.state = 'failed' AND j.refunded < j.charged AND j.finished_at >= ?2)",
+        )?
+        .query_row(params![account, since.as_microsecond()], |row| row.get(0))?;
+    Ok(found)
+}
+
 pub(super) fn weigh(
     connection: &Connection,
     account: i64,
@@ -82,12 +92,18 @@ pub(super) fn weigh(
     balance: Credits,
 ) -> Result<Weighing, Trouble> {
     let last = last(connection, account)?;
+    let doubts = match &last {
+        Some(last) => doubts(connection, account, last.at)?,
+        None => Vec::new(),
+    };
     Ok(Weighing {
         is_quiet: is_quiet(connection, account, mark)?,
-        doubts: match &last {
-            Some(last) => doubts(connection, account, last.at)?,
-            None => Vec::new(),
+        // Read only where it matters: there is no index for it.
+        awaits_refund: match &last {
+            Some(last) if !doubts.is_empty() => awaits_refund(connection, account, last.at)?,
+            _ => false,
         },
+        doubts,
         unexplained: last
             .map(|last| last.unexplained(mark, balance))
             .transpose()?,
