@@ -30,6 +30,7 @@ mod saver;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod track;
 mod worker;
 
 pub use control::{Control, ControlHandle, control};

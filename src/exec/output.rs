@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
@@ -87,8 +88,10 @@ impl Output {
         let folder = full.parent().unwrap_or(&self.root);
         let mut file = temporary_files().tempfile_in(folder)?;
         file.write_all(text)?;
-        let is_same = |there: &Path| Ok(fs::read(there)? == text);
-        self.put(file.into_temp_path(), target, length(text.len()), is_same)
+        let bytes = length(text.len());
+        let is_same =
+            |there: &Path| Ok(fs::metadata(there)?.len() == bytes && fs::read(there)? == text);
+        self.put(file.into_temp_path(), target, is_same)
     }
 
     /// Moves a finished temporary file to its place, or to a free name beside it, and makes the name durable.
@@ -99,8 +102,10 @@ impl Output {
         content: Content,
     ) -> io::Result<Placed> {
         let temporary = TempPath::try_from_path(temporary)?;
-        let is_same = |there: &Path| Ok(digest(there)? == content);
-        let file = self.put(temporary, target, content.bytes, is_same)?;
+        let is_same = |there: &Path| {
+            Ok(fs::metadata(there)?.len() == content.bytes && digest(there)? == content)
+        };
+        let file = self.put(temporary, target, is_same)?;
         if let Some(folder) = self.path(&file).parent() {
             File::open(folder)?.sync_all()?;
         }
@@ -109,13 +114,12 @@ impl Output {
 
     /// Gives a temporary file its name.
     ///
-    /// A file that already stands there is left alone: if it has the same content it is the result of an earlier
-    /// attempt and serves; if not, the new one gets a number.
+    /// A file that already stands there is left alone, unless it is the same, as the result of an earlier attempt is; if
+    /// not, the new one gets a number.
     fn put(
         &self,
         mut temporary: TempPath,
         target: &Path,
-        bytes: u64,
         is_same: impl Fn(&Path) -> io::Result<bool>,
     ) -> io::Result<String> {
         let mut candidate = target.to_path_buf();
@@ -127,9 +131,8 @@ impl Output {
                 Err(other) => return Err(other.error),
             };
             temporary = taken.path;
-            let there = fs::metadata(&full)?.len();
             // An empty file is a name whose content a power cut took.
-            if there == 0 || (there == bytes && is_same(&full)?) {
+            if fs::metadata(&full)?.len() == 0 || is_same(&full)? {
                 temporary.persist(&full).map_err(|error| error.error)?;
                 return Ok(slashed(&candidate));
             }
@@ -141,14 +144,29 @@ impl Output {
         )))
     }
 
-    /// Writes the description of a saved file beside it.
-    pub(super) fn write_sidecar(&self, file: &str, text: &[u8]) -> io::Result<()> {
-        let target = self.path(format!("{file}.json"));
-        let mut sidecar = temporary_files().tempfile_in(target.parent().unwrap_or(&self.root))?;
-        sidecar.write_all(text)?;
-        sidecar.persist(&target).map_err(|error| error.error)?;
+    /// Writes the description of a saved file beside it, or under a free name when something else stands there.
+    ///
+    /// What an earlier attempt of the same job wrote of the same file is replaced.
+    pub(super) fn write_sidecar(&self, file: &str, description: &Value) -> io::Result<()> {
+        let target = PathBuf::from(format!("{file}.json"));
+        let full = self.path(&target);
+        let text = serde_json::to_string_pretty(description)? + "\n";
+        let mut sidecar = temporary_files().tempfile_in(full.parent().unwrap_or(&self.root))?;
+        sidecar.write_all(text.as_bytes())?;
+        let is_same = |there: &Path| Ok(describes_the_same(&fs::read(there)?, description));
+        self.put(sidecar.into_temp_path(), &target, is_same)?;
         Ok(())
     }
+}
+
+/// Tells whether a text is a description of the same file, by the same job of the same run.
+fn describes_the_same(text: &[u8], description: &Value) -> bool {
+    let Ok(there) = serde_json::from_slice::<Value>(text) else {
+        return false;
+    };
+    ["run", "job", "file"]
+        .iter()
+        .all(|key| there.get(key).is_some() && there.get(key) == description.get(key))
 }
 
 /// Hidden files with the rights that a file has when a person makes it.
@@ -210,6 +228,8 @@ fn slashed(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -268,6 +288,34 @@ mod tests {
         assert_eq!(place("abd").file, "x~2.wav");
         assert_eq!(place("abc").file, "x.wav");
         assert!(!out.path(".x.part").exists());
+    }
+
+    #[test]
+    fn a_description_is_written_over_nothing_but_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = Output::new(folder.path().to_owned());
+        let read = |name: &str| fs::read_to_string(out.path(name)).unwrap();
+        let describe = |run: &str, job: &str, at: u32| {
+            let description = json!({"file": "a.wav", "run": run, "job": job, "at": at});
+            out.write_sidecar("a.wav", &description).unwrap();
+        };
+        fs::write(out.path("a.wav.json"), "mine").unwrap();
+        describe("r1", "song", 1);
+        assert_eq!(read("a.wav.json"), "mine");
+        assert!(read("a.wav~2.json").contains("\"at\": 1"));
+        describe("r1", "song", 2);
+        assert!(read("a.wav~2.json").contains("\"at\": 2"));
+        describe("r1", "other", 3);
+        describe("r2", "song", 4);
+        assert!(read("a.wav~2.json").contains("\"at\": 2"));
+        assert!(read("a.wav~3.json").contains("\"at\": 3"));
+        assert!(read("a.wav~4.json").contains("\"at\": 4"));
+        fs::write(out.path("a.wav.json"), "").unwrap();
+        describe("r3", "song", 5);
+        assert!(
+            read("a.wav.json").contains("\"at\": 5"),
+            "a lost one is replaced"
+        );
     }
 
     #[test]

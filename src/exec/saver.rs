@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -111,7 +112,7 @@ async fn files_of(
             Some(path) => copy(shared, job, download, path, number, many)?,
             None => fetch_patiently(shared, job, download, number, many).await?,
         };
-        describe(shared, job, result, Some(download), &placed)?;
+        describe(shared, job, result, index, &placed)?;
         shared.tell(RunEvent::Saved {
             job: job.id.clone(),
             file: placed.file.clone(),
@@ -301,10 +302,14 @@ fn describe(
     shared: &Shared,
     job: &HeldJob,
     result: &JobResult,
-    download: Option<&Download>,
+    index: usize,
     placed: &Placed,
 ) -> Result<(), SaveError> {
-    let address = download.map(|download| download.url.split('?').next().unwrap_or_default());
+    let address = result.downloads[index].url.split('?').next();
+    // Files of a kind with no clips of its own, such as stems in one archive, can't be told apart by clip.
+    let is_even = result.clip_ids.len() == result.downloads.len();
+    let track = shared.tracks.of(job.ordinal);
+    let time = |at: Option<Timestamp>| at.map(|at| format!("{at:.3}"));
     let inputs: Value = serde_json::from_str(&job.inputs).unwrap_or(Value::Null);
     let description = json!({
         "file": placed.file,
@@ -313,16 +318,20 @@ fn describe(
         "run": shared.run,
         "job": job.id,
         "operation": job.operation,
+        "task_id": track.task,
+        "clip_id": is_even.then(|| &result.clip_ids[index]),
+        "submitted_at": time(track.submitted_at),
+        "saved_at": time(Some(shared.engine.clock.now())),
         "inputs": inputs,
         "price": job.price,
         "source": address,
         "result": result.fields,
     });
-    let text = serde_json::to_string_pretty(&description).unwrap_or_default() + "\n";
+    let target = Path::new(&placed.file);
     shared
         .out
-        .write_sidecar(&placed.file, text.as_bytes())
-        .map_err(SaveError::disk(Path::new(&placed.file)))
+        .write_sidecar(&placed.file, &description)
+        .map_err(SaveError::disk(target))
 }
 
 fn is_there(path: &Path) -> bool {

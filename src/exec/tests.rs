@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -356,13 +356,13 @@ async fn a_run_pays_for_each_job_once_and_saves_it() {
         assert_eq!(record.state, JobState::Saved);
         assert_eq!(record.charged, Credits::new(PRICE));
         assert!(stage.out.path().join(&record.files[0]).exists());
-        assert!(
-            stage
-                .out
-                .path()
-                .join(format!("{}.json", record.files[0]))
-                .exists()
-        );
+        let sidecar = stage.out.path().join(format!("{}.json", record.files[0]));
+        let told: Value = serde_json::from_slice(&std::fs::read(sidecar).unwrap()).unwrap();
+        let submitted_at = format!("{:.3}", record.submitted_at.unwrap());
+        assert_eq!(told["task_id"], json!(record.task_id.unwrap()));
+        assert_eq!(told["submitted_at"], json!(submitted_at));
+        assert_eq!(told["run"], json!(stage.run));
+        assert!(told["saved_at"].as_str() >= Some(&*submitted_at), "{told}");
     }
     let run = stage.engine.ledger.run(&stage.run).unwrap();
     assert_eq!(

@@ -24,6 +24,7 @@ use super::limiter::Limiter;
 use super::output::Output;
 use super::poll::Polled;
 use super::submit::Submitted;
+use super::track::{Mark, Tracks};
 
 /// Polls under way at once.
 const POLL_SLOTS: usize = 8;
@@ -87,6 +88,8 @@ pub(super) struct Shared {
     pub(super) trouble: OnceLock<String>,
     /// Credits that went since the last checkpoint, and not by us: somebody else spends, or a price is wrong.
     pub(super) outsiders: OnceLock<Drift>,
+    /// The past of jobs on their way, for what is written beside their files.
+    pub(super) tracks: Tracks,
     pub(super) events: mpsc::UnboundedSender<RunEvent>,
 }
 
@@ -125,6 +128,7 @@ impl Shared {
             halt: CancellationToken::new(),
             trouble: OnceLock::new(),
             outsiders: OnceLock::new(),
+            tracks: Tracks::default(),
             settings,
             engine,
             events,
@@ -149,12 +153,14 @@ impl Shared {
         events: Vec<JobEvent>,
     ) -> Result<JobState, LedgerError> {
         let told = Told::of(job, &events);
+        let mark = Mark::of(&events);
         let now = self.engine.clock.now();
         let state = self
             .engine
             .ledger
             .record(&self.run, job.ordinal, events, now)
             .await?;
+        self.tracks.note(job.ordinal, mark, now);
         self.tell(told.event(job, state));
         Ok(state)
     }
