@@ -233,6 +233,7 @@ async fn ours(origin: &str, shape: Shape, folder: &Path, ledger: Ledger) -> Dura
         out: folder.join("out").display().to_string(),
         limits: SpendLimits::default(),
         simulator: Value::Null,
+        plan: None,
     };
     let run = RunId::new(format!("bench-{}", Timestamp::now().as_nanosecond()));
     let new = NewRun {

@@ -76,6 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             out,
             limits: SpendLimits::default(),
             simulator: serde_json::Value::Null,
+            plan: None,
         },
     };
     engine.ledger.enroll(new, clock.now()).await?;

@@ -130,7 +130,7 @@ pub(crate) enum ManifestFormat {
 /// Which manifest.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ManifestArgs {
-    /// Manifest, a TOML or YAML file; `-` reads standard input
+    /// Manifest, a TOML or YAML file, `-` reads standard input; `plan` and `run` take a saved plan too
     #[arg(value_name = "MANIFEST")]
     pub(crate) manifest: PathBuf,
 
@@ -355,6 +355,8 @@ mod tests {
         assert_eq!(documented("keep").parse(), Ok(DEFAULT_KEEP));
         assert_eq!(parse_duration(&documented("timeout")), Ok(DEFAULT_TIMEOUT));
         assert_eq!(documented("prices"), DEFAULT_PRICES);
+        let age = parse_duration(&documented("max-plan-age"));
+        assert_eq!(age, Ok(super::super::saved::DEFAULT_MAX_AGE));
         let cutoff = CutoffChoice::from_str(&documented("cutoff"), false);
         assert_eq!(cutoff.map(Cutoff::from), Ok(Cutoff::default()));
         let provider = cli.find_subcommand("run").unwrap();

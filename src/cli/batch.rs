@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::catalog::{Catalog, PriceList, PriceLists};
 use crate::ledger::Ledger;
 use crate::manifest::{Format, Manifest};
-use crate::model::{AccountId, Balance, PaidJobs, SpendLimits};
+use crate::model::{AccountId, Balance, Credits, PaidJobs, SpendLimits};
 use crate::plan::{self, PeriodStanding, Plan, PlanOptions, Sources, Standing, Verdict};
 use crate::report::PlanView;
 
@@ -55,12 +55,30 @@ impl Batch {
         seed: Option<u64>,
         context: &Context,
     ) -> Result<Self, CommandError> {
+        Self::read_as(args, flags, seed, None, None, context)
+    }
+
+    /// Reads the manifest as if it asked for this origin, and for no larger budget of the period than this.
+    ///
+    /// # Errors
+    /// As [`Batch::read`].
+    pub(crate) fn read_as(
+        args: &ManifestArgs,
+        flags: Layer,
+        seed: Option<u64>,
+        origin: Option<String>,
+        period: Option<Credits>,
+        context: &Context,
+    ) -> Result<Self, CommandError> {
         let mut manifest = read_manifest(args)?;
         if let Some(seed) = seed {
             let simulator = &mut manifest.provider.simulator;
             simulator.insert("seed".to_owned(), json!(seed));
         }
-        let settings = Settings::resolve(flags, Layer::of_manifest(&manifest), context.config()?)?;
+        let mut written = Layer::of_manifest(&manifest);
+        written.base_url = origin.or(written.base_url);
+        written.period = [written.period, period].into_iter().flatten().min();
+        let settings = Settings::resolve(flags, written, context.config()?)?;
         let prices = prices::find(settings.prices())?;
         let label = settings.account.name.as_deref();
         let account = provider::account(&settings.provider, label, &settings.base_url);
@@ -134,7 +152,7 @@ impl Batch {
         let limits = self.limits(now);
         let used = |since| match ledger {
             Some(ledger) => ledger.used_since(&self.account, since),
-            None => Ok(crate::model::Credits::ZERO),
+            None => Ok(Credits::ZERO),
         };
         let period = match limits.period {
             Some(budget) => Some(PeriodStanding {

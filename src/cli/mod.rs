@@ -3,6 +3,7 @@
 //! It decides nothing about money: it reads what a person asked for, hands finished values to the rooms above,
 //! and shows what they answer.
 
+mod approval;
 mod args;
 mod balance_cache;
 mod batch;
@@ -19,11 +20,13 @@ mod ledgers;
 mod lock;
 mod log;
 mod period;
+mod plan_file;
 mod prices;
 mod progress;
 mod provider;
 mod repeatable;
 mod reports;
+mod saved;
 mod session;
 mod settings;
 mod ui;

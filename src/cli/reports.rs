@@ -91,8 +91,9 @@ fn unwritable(error: io::Error, out: &Path) -> CommandError {
 }
 
 /// A file that takes another's place only once it is complete.
-struct Replacement {
-    file: BufWriter<File>,
+pub(crate) struct Replacement {
+    /// Where it is written meanwhile.
+    pub(crate) file: BufWriter<File>,
     temporary: PathBuf,
     path: PathBuf,
 }
@@ -103,7 +104,11 @@ impl Replacement {
         path.with_file_name(format!(".{name}.partial"))
     }
 
-    fn begin(path: &Path) -> io::Result<Self> {
+    /// Starts it beside the file whose place it is to take.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub(crate) fn begin(path: &Path) -> io::Result<Self> {
         let temporary = Self::path_of(path);
         Ok(Self {
             file: BufWriter::new(File::create(&temporary)?),
@@ -112,7 +117,11 @@ impl Replacement {
         })
     }
 
-    fn commit(mut self) -> io::Result<()> {
+    /// Takes the place, once all of it is on disk.
+    ///
+    /// # Errors
+    /// When it can't be written or renamed.
+    pub(crate) fn commit(mut self) -> io::Result<()> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
         std::fs::rename(&self.temporary, &self.path)

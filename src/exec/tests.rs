@@ -279,6 +279,7 @@ async fn enrol(
         out: out.display().to_string(),
         limits,
         simulator: json!(null),
+        plan: None,
     };
     let run = RunId::new(id);
     let new = NewRun {

@@ -48,6 +48,7 @@ pub(super) fn new_run(id: &str, limits: SpendLimits) -> NewRun {
             out: "out".to_owned(),
             limits,
             simulator: json!({"credits": 1000}),
+            plan: None,
         },
     }
 }
@@ -259,6 +260,7 @@ contract! {
     what_was_paid_for_is_found
     an_account_knows_who_used_and_who_holds
     runs_are_found_by_manifest_and_prefix
+    the_run_of_a_saved_plan_is_found
     settings_can_change_and_the_opening_cannot
     what_is_not_there_is_named
     a_checkpoint_is_kept_only_while_nothing_is_in_flight
@@ -1165,6 +1167,18 @@ async fn an_account_knows_who_used_and_who_holds(ledger: &Ledger) {
         (reading.balance, reading.charged_since),
         (credits(1_000), credits(20))
     );
+}
+
+async fn the_run_of_a_saved_plan_is_found(ledger: &Ledger) {
+    let mut planned = new_run("r1", cap(1));
+    planned.settings.plan = Some("ab12".to_owned());
+    ledger.enroll(planned.clone(), at(0)).await.unwrap();
+    assert_eq!(ledger.run_of_plan("ab12"), Ok(None), "not in full yet");
+    ledger.discard(&planned.id, at(0)).await.unwrap();
+    let run = started(ledger, planned, vec![new_job(0, 1)]).await;
+    started(ledger, new_run("r2", cap(1)), vec![new_job(0, 1)]).await;
+    assert_eq!(ledger.run_of_plan("ab12").unwrap().unwrap().id, run);
+    assert_eq!(ledger.run_of_plan("ab1"), Ok(None));
 }
 
 async fn runs_are_found_by_manifest_and_prefix(ledger: &Ledger) {

@@ -420,6 +420,15 @@ impl Ledger {
         Ok(self.inner.reader.runs(&filter, 1)?.pop())
     }
 
+    /// Returns the run that carries out a saved plan, by the plan's digest, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn run_of_plan(&self, digest: &str) -> Result<Option<RunRecord>, LedgerError> {
+        let filter = RunFilter::Plan(digest.to_owned());
+        Ok(self.inner.reader.runs(&filter, 1)?.pop())
+    }
+
     /// Finds the one run whose id begins with `prefix`.
     ///
     /// # Errors

@@ -166,6 +166,8 @@ pub(super) enum RunFilter {
     All,
     /// Those of a manifest, by its path or name, that were enrolled in full.
     Manifest(String),
+    /// Those that carry out a saved plan, by its digest, and were enrolled in full.
+    Plan(String),
     /// Those whose id begins so.
     Prefix(String),
 }

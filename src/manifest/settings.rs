@@ -1,6 +1,6 @@
 //! A checked manifest, as the rooms below see it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::model::{Credits, Rate};
 
 use super::batch::Batch;
+use super::entry::RowSource;
 
 /// A checked manifest: every entry is known to expand, apart from the rows of its files.
 #[derive(Debug)]
@@ -79,4 +80,20 @@ pub struct BudgetSettings {
     pub keep: Option<Credits>,
     /// What to do when credits are short.
     pub when_short: WhenShort,
+}
+
+impl Manifest {
+    /// Returns the row files it reads, each once: as it names them, and where they are.
+    #[must_use]
+    pub fn row_files(&self) -> Vec<(&str, &Path)> {
+        let mut files: Vec<(&str, &Path)> = Vec::new();
+        for entry in &self.batch.entries {
+            if let RowSource::File(file, _) = &entry.rows
+                && files.iter().all(|(_, known)| *known != file.path)
+            {
+                files.push((&file.label, &file.path));
+            }
+        }
+        files
+    }
 }

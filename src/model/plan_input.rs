@@ -1,9 +1,12 @@
 //! What a plan must know of the past, as plain words: the ledger answers, the plan asks, neither imports the other.
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::{Fingerprint, JobId, Ordinal, RunId};
 
 /// How far an earlier purchase of the same thing has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PaidState {
     /// Its result is in the ledger: it can be used again at no cost.
     Usable,
@@ -12,7 +15,7 @@ pub enum PaidState {
 }
 
 /// An earlier purchase.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaidJob {
     /// The run that bought it.
     pub run: RunId,

@@ -101,6 +101,9 @@ pub struct RunSettings {
     pub limits: SpendLimits,
     /// The in-process simulator's settings, as `sim` reads them; null otherwise.
     pub simulator: serde_json::Value,
+    /// The digest of the saved plan that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// A run's sums, derived from its jobs.

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Credits;
 
 /// A reason to look twice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Warning {
     /// Prices that no page of the provider states.
     InferredPrice {
@@ -26,7 +29,8 @@ pub enum Warning {
 }
 
 /// A way to spend less, or a saving already made, with its figures.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Advice {
     /// Identical jobs are bought once.
     Twins {
@@ -51,7 +55,7 @@ pub enum Advice {
 }
 
 /// The jobs to be bought, by the prices of another list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListComparison {
     /// The list in use.
     pub used: String,
@@ -70,7 +74,7 @@ pub struct ListComparison {
 }
 
 /// One operation's jobs by two lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationDifference {
     /// The operation's name.
     pub operation: String,

@@ -1,9 +1,11 @@
 //! A plan's price against what may be spent: each limit's room, the one that binds, and what is missing.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Balance, CreditError, Credits};
 
 /// What may be spent, as far as it is known when a plan is judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The account's pools; `None` when they were not asked for.
     pub balance: Option<Balance>,
@@ -22,7 +24,7 @@ pub struct Standing {
 }
 
 /// A budget that all runs of the account share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeriodStanding {
     /// The budget.
     pub budget: Credits,

@@ -21,7 +21,7 @@ pub(super) enum Tag {
 }
 
 /// A job as the plan keeps it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PlannedJob {
     pub(super) fingerprint: Fingerprint,
     /// The place of the entry in the plan's entries.

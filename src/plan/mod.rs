@@ -12,16 +12,20 @@ mod entries;
 mod firsts;
 mod job;
 mod join;
+mod moved;
 mod paid;
 mod planned;
 mod pricing;
 mod refusal;
+mod saved;
 mod stems;
 mod sums;
 mod workload;
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod saved_tests;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +35,8 @@ pub use build::{Builder, PlanError, PlanOptions, Sources};
 pub use enroll::{EnrollError, Enrollee, Enroller};
 pub use job::{Disposition, JobView};
 pub use join::build;
+pub use moved::{Moved, moved};
 pub use planned::{Chosen, Counts, ListHeader, Plan, PlanHeader, PlannedEntry, Subtotal};
 pub use refusal::{Refusal, RefusalCause};
+pub use saved::{LoadError, Loader, SavedHead, SavedJob};
 pub use workload::Workload;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::{JobId, Ordinal, PaidJob, PaidState, RunId};
 
 /// One purchase.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct PaidRow {
     run: u32,
     ordinal: Ordinal,
@@ -15,7 +15,7 @@ struct PaidRow {
 }
 
 /// The purchases, by the order in which they were found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PaidTable {
     runs: Vec<RunId>,
     rows: Vec<PaidRow>,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Credits, Family, Fingerprint, JobId, Ordinal};
 
 use super::advice::{Advice, Warning};
@@ -10,7 +12,7 @@ use super::paid::PaidTable;
 use super::workload::Workload;
 
 /// What a plan was made of; a saved plan is stale when one of these moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanHeader {
     /// The manifest's name.
     pub manifest: String,
@@ -25,7 +27,7 @@ pub struct PlanHeader {
 }
 
 /// A price list, without its prices.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListHeader {
     /// Its name.
     pub name: String,
@@ -38,7 +40,7 @@ pub struct ListHeader {
 }
 
 /// How many jobs there are of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Jobs to be bought.
     pub new: u64,
@@ -68,7 +70,7 @@ impl Counts {
 }
 
 /// The jobs of one operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subtotal {
     /// The operation's catalog name.
     pub operation: Arc<str>,
@@ -81,7 +83,7 @@ pub struct Subtotal {
 }
 
 /// A `[[job]]` entry of the manifest and the jobs made of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedEntry {
     /// Its id.
     pub id: String,
@@ -98,7 +100,7 @@ pub struct PlannedEntry {
 }
 
 /// An operation of an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chosen {
     /// The operation's catalog name.
     pub operation: Arc<str>,
@@ -109,7 +111,7 @@ pub struct Chosen {
 }
 
 /// An expanded, checked and priced batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub(super) header: PlanHeader,
     pub(super) entries: Vec<PlannedEntry>,

@@ -13,7 +13,7 @@ use super::*;
 use crate::catalog::OperationId;
 use crate::model::{Credits, Fingerprint, JobId, Ordinal, PaidJob, PaidState, Reuse, RunId};
 
-fn bought(rows: &[(u8, PaidState)]) -> Bought {
+pub(super) fn bought(rows: &[(u8, PaidState)]) -> Bought {
     let row = |(print, state): &(u8, PaidState)| {
         let paid = PaidJob {
             run: RunId::new("r1"),
@@ -307,7 +307,7 @@ fn a_changed_expansion_is_refused_by_name() {
 }
 
 /// Random batches: a few entries, identical jobs now and then, needs only of earlier jobs.
-fn any_batch() -> impl Strategy<Value = Vec<Spec>> {
+pub(super) fn any_batch() -> impl Strategy<Value = Vec<Spec>> {
     let job = (
         0..4_u16,
         0..24_u8,
@@ -336,7 +336,7 @@ fn any_batch() -> impl Strategy<Value = Vec<Spec>> {
     })
 }
 
-fn any_past() -> impl Strategy<Value = BTreeMap<u8, bool>> {
+pub(super) fn any_past() -> impl Strategy<Value = BTreeMap<u8, bool>> {
     prop::collection::btree_map(0..96_u8, any::<bool>(), 0..20)
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::catalog::{Kind, Operation, PollShape};
 use crate::model::{Ordinal, Rate};
 
@@ -17,7 +19,7 @@ pub(super) fn typical_seconds(operation: &Operation) -> u32 {
 }
 
 /// The work in a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
     /// Requests that submit.
     pub submits: u64,

@@ -39,6 +39,7 @@ pub(super) fn run(state: RunState) -> RunRecord {
                 ..SpendLimits::default()
             },
             simulator: json!(null),
+            plan: None,
         },
         state,
         ending: (state == RunState::Stopped).then(|| "credits ran out".to_owned()),

@@ -15,6 +15,7 @@ mod crash;
 mod dry;
 mod limits;
 mod output;
+mod saved_plan;
 mod shared_ledger;
 mod signals;
 mod world;

@@ -300,6 +300,7 @@ impl World {
             out: out.display().to_string(),
             limits: self.scenario.limits.clone(),
             simulator: serde_json::Value::Null,
+            plan: None,
         }
     }
 

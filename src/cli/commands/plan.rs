@@ -1,10 +1,13 @@
 //! `setlist plan`: a manifest priced and set against the account; nothing is sent that costs.
 
+use std::path::PathBuf;
+
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::model::{Balance, Credits};
-use crate::report::{plan_csv, plan_json, plan_text};
+use crate::plan::Verdict;
+use crate::report::{PlanView, plan_csv, plan_json, plan_text};
 
 use super::super::args::{ManifestArgs, PaceArgs, ProviderArgs, SpendArgs, WaitArgs};
 use super::super::batch::{Batch, Judged};
@@ -13,6 +16,8 @@ use super::super::context::Context;
 use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
 use super::super::ledgers;
+use super::super::plan_file::{self, PinnedFile};
+use super::super::saved::{self, Making};
 use super::super::settings::Layer;
 
 /// Flags of `plan`.
@@ -38,6 +43,16 @@ pub(crate) struct PlanArgs {
     /// Plan against this balance instead of asking for it
     #[arg(long, value_name = "N", env = "SETLIST_BALANCE", hide_env = true)]
     balance: Option<Credits>,
+
+    /// Save the plan: `setlist run FILE` carries out exactly that, once
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "SETLIST_OUTPUT",
+        hide_env = true
+    )]
+    output: Option<PathBuf>,
 
     /// Buy again what runs before have bought
     #[arg(long, env = "SETLIST_FRESH", hide_env = true, value_parser = BoolishValueParser::new())]
@@ -76,7 +91,11 @@ pub(crate) fn run(args: &PlanArgs, context: &Context) -> Result<Exit, CommandErr
         &args.pace,
         &WaitArgs::default(),
     );
+    if plan_file::is_plan(&args.manifest.manifest) {
+        return show_saved(args, context);
+    }
     let batch = Batch::read(&args.manifest, flags, None, context)?;
+    let files = files_to_pin(args, &batch)?;
     let given = args.balance.map(|credits| Balance {
         credits,
         extra_credits: Credits::ZERO,
@@ -91,12 +110,96 @@ pub(crate) fn run(args: &PlanArgs, context: &Context) -> Result<Exit, CommandErr
         )?),
     };
     let judged = judge(&batch, balance, args.fresh, context)?;
+    if let Some(path) = &args.output {
+        saved::save(path, &batch, &judged, files, args.fresh, context)?;
+        let told = format!("saved: setlist run {}\n", path.display());
+        context.ui.tell(&told);
+    }
     show(&batch, &judged, args.format, context)?;
     Ok(Exit(if args.detailed_exitcode {
-        detailed(&judged)
+        detailed(judged.plan.total(), &judged.verdict)
     } else {
         exit::DONE
     }))
+}
+
+/// Digests what a plan is to be pinned to, before it is made: a file that changes meanwhile is found out.
+fn files_to_pin(args: &PlanArgs, batch: &Batch) -> Result<Vec<PinnedFile>, CommandError> {
+    if args.output.is_none() {
+        return Ok(Vec::new());
+    }
+    if args.manifest.manifest.as_os_str() == "-" {
+        return Err(CommandError::usage(
+            "a plan of standard input can't be saved: there would be nothing to read again",
+        )
+        .hint("write the manifest to a file"));
+    }
+    saved::pin_files(batch)
+}
+
+/// Shows a plan as it was saved, set against what was known then.
+fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> {
+    let saved = plan_file::read(&args.manifest.manifest)?;
+    saved.refuse_changes(&Making {
+        provider: &args.provider,
+        spend: &args.spend,
+        pace: &args.pace,
+        fresh: args.fresh,
+    })?;
+    if args.output.is_some() || args.balance.is_some() {
+        return Err(CommandError::usage(
+            "a saved plan is shown as it is: `--output` and `--balance` are for manifests",
+        ));
+    }
+    let head = &saved.head;
+    let verdict = head.standing.judge(saved.plan.total())?;
+    let view = PlanView {
+        plan: &saved.plan,
+        standing: &head.standing,
+        verdict: &verdict,
+        rate: head.rate,
+        concurrency: head.concurrency,
+    };
+    if args.format(context) == PlanFormat::Table {
+        let done = match ledgers::look(context)? {
+            Some(ledger) => ledger.run_of_plan(&saved.digest)?,
+            None => None,
+        };
+        let done = done.map_or_else(String::new, |run| {
+            format!(", carried out by run {}", run.id)
+        });
+        let (path, at) = (&head.manifest_path, head.made_at);
+        let told = format!("saved at {at:.0}, made of `{path}`{done}\n\n");
+        context.ui.result(&told)?;
+    }
+    print(&view, args.format(context), context)?;
+    Ok(Exit(if args.detailed_exitcode {
+        detailed(saved.plan.total(), &verdict)
+    } else {
+        exit::DONE
+    }))
+}
+
+impl PlanArgs {
+    fn format(&self, context: &Context) -> PlanFormat {
+        self.format.unwrap_or_else(|| usual_format(context))
+    }
+}
+
+fn usual_format(context: &Context) -> PlanFormat {
+    if context.ui.json() {
+        PlanFormat::Json
+    } else {
+        PlanFormat::Table
+    }
+}
+
+fn print(view: &PlanView<'_>, format: PlanFormat, context: &Context) -> Result<(), CommandError> {
+    context.ui.results(|out| match format {
+        PlanFormat::Table => plan_text(view, out),
+        PlanFormat::Json => plan_json(view, out),
+        PlanFormat::Csv => plan_csv(view.plan, out),
+    })
 }
 
 /// Plans a batch and sets it against a balance and the ledger, if there is one.
@@ -121,23 +224,14 @@ pub(crate) fn show(
     format: Option<PlanFormat>,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let usual = if context.ui.json() {
-        PlanFormat::Json
-    } else {
-        PlanFormat::Table
-    };
-    let view = batch.view(judged);
-    context.ui.results(|out| match format.unwrap_or(usual) {
-        PlanFormat::Table => plan_text(&view, out),
-        PlanFormat::Json => plan_json(&view, out),
-        PlanFormat::Csv => plan_csv(&judged.plan, out),
-    })
+    let format = format.unwrap_or_else(|| usual_format(context));
+    print(&batch.view(judged), format, context)
 }
 
-fn detailed(judged: &Judged) -> u8 {
-    if judged.plan.total().is_zero() {
+fn detailed(total: Credits, verdict: &Verdict) -> u8 {
+    if total.is_zero() {
         exit::DONE
-    } else if judged.verdict.affordable {
+    } else if verdict.affordable {
         exit::AFFORDABLE
     } else {
         exit::SHORT

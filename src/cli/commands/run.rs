@@ -1,30 +1,33 @@
-//! `setlist run`: prices a manifest, asks where it must, enrols its jobs in the ledger and carries them out.
+//! `setlist run`: prices a manifest, or takes a saved plan, asks where it must, enrols its jobs in the ledger and carries them out.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::catalog::Catalog;
 use crate::exec::RunOptions;
 use crate::ledger::{Enrolment, Ledger, LedgerError, NewRun};
-use crate::manifest::WhenShort;
-use crate::model::{Credits, RunId, RunSettings};
+use crate::manifest::parse_duration;
+use crate::model::{RunId, RunSettings};
 use crate::plan::Plan;
-use crate::report::plan_text;
 use crate::sim::Start;
 
+use super::super::approval::{self, ApprovalArgs};
 use super::super::args::{ManifestArgs, PaceArgs, ProviderArgs, SpendArgs, StopArgs, WaitArgs};
-use super::super::batch::{Batch, Judged};
+use super::super::batch::Batch;
 use super::super::config::KeySource;
 use super::super::connect::{self, Connection, Rehearsal};
 use super::super::context::Context;
-use super::super::error::{CommandError, ErrorKind};
+use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
 use super::super::lock::{self, Lock};
+use super::super::plan_file::{self, SavedPlan};
+use super::super::saved::Making;
 use super::super::session::Session;
 use super::super::settings::Layer;
 use super::super::{ledgers, repeatable, reports};
@@ -47,13 +50,12 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", env = "SETLIST_OUT", hide_env = true)]
     out: Option<PathBuf>,
 
-    /// Do not ask
-    #[arg(short, long, env = "SETLIST_YES", hide_env = true, value_parser = BoolishValueParser::new())]
-    yes: bool,
+    #[command(flatten)]
+    approval: ApprovalArgs,
 
-    /// Do not ask up to this price; above it ask, and refuse where nobody can be asked, or with --yes
-    #[arg(long, value_name = "N", env = "SETLIST_YES_UNDER", hide_env = true)]
-    yes_under: Option<Credits>,
+    /// With a saved plan: how old it may be [default: 24h]
+    #[arg(long, value_name = "SPAN", env = "SETLIST_MAX_PLAN_AGE", hide_env = true, value_parser = parse_duration)]
+    max_plan_age: Option<Duration>,
 
     /// Buy again what runs before have bought
     #[arg(long, env = "SETLIST_FRESH", hide_env = true, value_parser = BoolishValueParser::new())]
@@ -81,12 +83,12 @@ pub(crate) struct RunArgs {
 
 /// Carries out a manifest.
 pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandError> {
-    let flags = Layer::of_flags(&args.provider, &args.spend, &args.pace, &args.wait);
-    let batch = Batch::read(&args.manifest, flags, args.seed, context)?;
+    let saved = saved(args)?;
+    let batch = read(args, saved.as_ref(), context)?;
     if args.dry_run {
-        return dry_run(args, &batch, context);
+        return dry_run(args, saved.as_ref(), &batch, context);
     }
-    let manifest_path = manifest_path(&args.manifest.manifest, context)?;
+    let manifest_path = manifest_path(Path::new(&batch.manifest.path), context)?;
     let _manifest_lock = lock_manifest(&manifest_path, &batch.manifest.digest, context)?;
     let (ledger, runtime) = if batch.is_repeatable() {
         (
@@ -98,12 +100,21 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
     };
     // A clock that is read outside of its runtime would tell the machine's time.
     let _inside = runtime.enter();
+    if let Some(saved) = &saved {
+        saved.refuse_second(&ledger)?;
+    }
     let (connection, _rehearsal) = connect(&batch, context)?;
     let balance = runtime.block_on(connection.balance())?;
-    let plan = batch.plan(ledger.paid(&batch.account)?.as_ref(), args.fresh)?;
     let now = connection.clock.now();
-    let judged = batch.judge(plan, Some(balance), Some(&ledger), now)?;
-    approve(args, &batch, &judged, context)?;
+    let planned = |fresh| {
+        let plan = batch.plan(ledger.paid(&batch.account)?.as_ref(), fresh)?;
+        batch.judge(plan, Some(balance), Some(&ledger), now)
+    };
+    let judged = match &saved {
+        Some(saved) => saved.plan_again(&batch, args.max_plan_age, context, planned)?,
+        None => planned(args.fresh)?,
+    };
+    approval::approve(&args.approval, &batch, &judged, context)?;
 
     let out = context.absolute(&args.out.clone().unwrap_or_else(|| usual_out(&batch)))?;
     reports::prepare_folder(&out)?;
@@ -119,7 +130,12 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         manifest_digest: batch.manifest.digest.clone(),
         account: batch.account.clone(),
         price_list: batch.prices.name.clone(),
-        settings: settings(&batch, &out, &connection),
+        settings: settings(
+            &batch,
+            &out,
+            &connection,
+            saved.as_ref().map(|saved| saved.digest.as_str()),
+        ),
     };
     enrol(
         &ledger,
@@ -129,7 +145,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         &batch,
         &connection,
     )?;
-    drop(judged);
+    drop((judged, saved));
     let session = Session {
         context,
         runtime: &runtime,
@@ -141,10 +157,52 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
     session.carry_out(&run)
 }
 
-fn dry_run(args: &RunArgs, batch: &Batch, context: &Context) -> Result<Exit, CommandError> {
+/// Reads the saved plan, when that is what was given.
+fn saved(args: &RunArgs) -> Result<Option<SavedPlan>, CommandError> {
+    let path = &args.manifest.manifest;
+    if !plan_file::is_plan(path) {
+        return Ok(None);
+    }
+    let saved = plan_file::read(path)?;
+    saved.refuse_changes(&Making {
+        provider: &args.provider,
+        spend: &args.spend,
+        pace: &args.pace,
+        fresh: args.fresh,
+    })?;
+    Ok(Some(saved))
+}
+
+fn read(
+    args: &RunArgs,
+    saved: Option<&SavedPlan>,
+    context: &Context,
+) -> Result<Batch, CommandError> {
+    let flags = Layer::of_flags(&args.provider, &args.spend, &args.pace, &args.wait);
+    match saved {
+        Some(saved) => saved.batch(flags, args.seed, context),
+        None => Batch::read(&args.manifest, flags, args.seed, context),
+    }
+}
+
+fn dry_run(
+    args: &RunArgs,
+    saved: Option<&SavedPlan>,
+    batch: &Batch,
+    context: &Context,
+) -> Result<Exit, CommandError> {
     let simulator = &batch.manifest.provider.simulator;
     let balance = connect::balance(&batch.settings, simulator, context)?;
-    let judged = plan::judge(batch, Some(balance), args.fresh, context)?;
+    let planned = |fresh| plan::judge(batch, Some(balance), fresh, context);
+    let judged = match saved {
+        Some(saved) => {
+            if let Some(ledger) = ledgers::look(context)? {
+                saved.refuse_second(&ledger)?;
+            }
+            saved.plan_again(batch, args.max_plan_age, context, planned)?
+        }
+        None => planned(args.fresh)?,
+    };
     plan::show(batch, &judged, None, context)?;
     Ok(Exit(exit::DONE))
 }
@@ -178,7 +236,7 @@ fn lock_name<'a>(path: &'a str, digest: &str) -> Cow<'a, str> {
 }
 
 /// Returns a manifest's path as the ledger keeps it: it must name the same file from any folder.
-fn manifest_path(path: &Path, context: &Context) -> Result<String, CommandError> {
+pub(crate) fn manifest_path(path: &Path, context: &Context) -> Result<String, CommandError> {
     if path.as_os_str() == "-" {
         return Ok("-".to_owned());
     }
@@ -209,85 +267,8 @@ fn connect(
     Ok((connection, Some(rehearsal)))
 }
 
-/// Shows a person the plan, refuses what can't be paid for, and asks where that is wanted.
-fn approve(
-    args: &RunArgs,
-    batch: &Batch,
-    judged: &Judged,
-    context: &Context,
-) -> Result<(), CommandError> {
-    let ui = &context.ui;
-    let total = judged.plan.total();
-    if ui.is_watched() && !ui.json() {
-        let mut text = Vec::new();
-        // Memory takes all that is written.
-        drop(plan_text(&batch.view(judged), &mut text));
-        ui.tell(&String::from_utf8_lossy(&text));
-    }
-    let fits = batch.manifest.budget.when_short == WhenShort::Fit;
-    if !judged.verdict.affordable && !fits {
-        return Err(short(judged));
-    }
-    match args.yes_under {
-        _ if total.is_zero() => return Ok(()),
-        Some(most) if total <= most => return Ok(()),
-        // Nobody is to be asked, so the price that was set stands.
-        Some(most) if args.yes => return Err(above(total, most)),
-        None if args.yes => return Ok(()),
-        _ => {}
-    }
-    // A rehearsal spends nothing, so nobody is asked; a price that was set is kept to all the same.
-    let asks = ui.can_ask() && !batch.settings.is_in_process();
-    match args.yes_under {
-        _ if asks && ui.confirm(&format!("spend {total} credits?")) => Ok(()),
-        _ if asks => Err(CommandError::message(
-            ErrorKind::Short,
-            "not approved: nothing was started",
-        )),
-        Some(most) => Err(above(total, most)),
-        None => Ok(()),
-    }
-}
-
-/// Says by how much a plan costs more than was approved.
-fn above(total: Credits, most: Credits) -> CommandError {
-    let more = most.short_of(total);
-    CommandError::message(
-        ErrorKind::Short,
-        format!(
-            "the plan costs {total} credits, {more} more than the {most} that --yes-under approves: nothing was started"
-        ),
-    )
-    .detailed("above_by", json!(more))
-}
-
-/// Says by how much which limit is too low.
-fn short(judged: &Judged) -> CommandError {
-    let verdict = &judged.verdict;
-    let needed = verdict.needed;
-    let mut failure = CommandError::message(
-        ErrorKind::Short,
-        format!(
-            "the plan costs {needed} credits, {} more than can be spent: nothing was started",
-            verdict.shortfall
-        ),
-    );
-    for room in verdict.limits.iter().filter(|room| !room.short.is_zero()) {
-        let what = match room.limit {
-            crate::plan::Limit::Run => format!("the run's cap of {}", room.of),
-            crate::plan::Limit::Period => format!("the period's budget of {}", room.of),
-            crate::plan::Limit::Balance => format!("the balance of {}", room.of),
-        };
-        failure = failure.hint(format!(
-            "{what} leaves {}: raise it by {}",
-            room.room, room.short
-        ));
-    }
-    failure.detailed("short_by", json!(verdict.shortfall))
-}
-
 /// Returns what the ledger keeps of how the run is carried out, so that a resume does the same.
-fn settings(batch: &Batch, out: &Path, connection: &Connection) -> RunSettings {
+fn settings(batch: &Batch, out: &Path, connection: &Connection, plan: Option<&str>) -> RunSettings {
     let settings = &batch.settings;
     let simulator = if settings.is_in_process() {
         Value::Object(batch.manifest.provider.simulator.clone())
@@ -309,6 +290,7 @@ fn settings(batch: &Batch, out: &Path, connection: &Connection) -> RunSettings {
         out: out.to_string_lossy().into_owned(),
         limits: batch.limits(connection.clock.now()),
         simulator,
+        plan: plan.map(str::to_owned),
     }
 }
 

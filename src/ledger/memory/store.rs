@@ -52,6 +52,10 @@ impl Read for MemoryStore {
                 (record.manifest_path == *name || record.manifest == *name)
                     && record.state != RunState::Enrolling
             }
+            RunFilter::Plan(digest) => {
+                run.record.settings.plan.as_ref() == Some(digest)
+                    && run.record.state != RunState::Enrolling
+            }
             RunFilter::Prefix(prefix) => run.record.id.as_str().starts_with(prefix.as_str()),
         };
         let books = self.lock();

@@ -79,6 +79,11 @@ impl Read for SqliteReader {
                     "WHERE (r.manifest_path = ?1 OR r.manifest = ?1) AND r.state <> 'enrolling'";
                 records(connection, condition, &[name], limit)
             }
+            RunFilter::Plan(digest) => {
+                let condition = "WHERE r.settings LIKE ?1 AND r.state <> 'enrolling'";
+                let setting = format!("%\"plan\":\"{digest}\"%");
+                records(connection, condition, &[&setting], limit)
+            }
             RunFilter::Prefix(prefix) => {
                 let condition = "WHERE r.id >= ?1 AND r.id < ?2";
                 records(
