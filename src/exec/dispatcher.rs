@@ -15,7 +15,7 @@ use crate::model::{Credits, Cutoff, RunEvent, RunId, RunRecord, StopCause};
 use super::control::{Control, StopLevel};
 use super::ending::{self, Ending, ExecError};
 use super::failures::Tally;
-use super::observe::{self, ObserveError, observe};
+use super::observe::{self, ObserveError, Observed, observe};
 use super::reconcile::reconcile;
 use super::recover::{Leftovers, recover};
 use super::saver;
@@ -56,7 +56,7 @@ pub async fn carry_out(
     let observed = tokio::select! {
         biased;
         cause = control.stopped() => return give_back(&shared, cause).await,
-        read = observe(engine, &record.account) => match read {
+        read = observe::read(engine, &record.account) => match read {
             Ok(observed) => observed,
             Err(ObserveError::Ledger(error)) => return Err(error.into()),
             Err(ObserveError::Provider(fault)) => {
@@ -64,12 +64,17 @@ pub async fn carry_out(
             }
         },
     };
-    if let Some(drift) = observe::keep(engine, &record.account, observed).await? {
-        shared.outsiders.get_or_init(|| drift);
-    }
     let opening = observed.balance.available().unwrap_or(Credits::MAX);
-    if record.opening.is_none() {
-        engine.ledger.set_opening(run, opening).await?;
+    // Asked for together, they are one commit.
+    let (kept, noted, opened) = tokio::join!(
+        observe::keep(engine, &record.account, observed),
+        observe::note(engine, &record.account, observed),
+        engine.ledger.set_opening(run, opening),
+    );
+    noted?;
+    opened?;
+    if let Some(drift) = kept? {
+        shared.outsiders.get_or_init(|| drift);
     }
     shared.tell(RunEvent::Started {
         jobs: record.totals.jobs,
@@ -128,28 +133,36 @@ async fn close(
             // Whoever leaves at once waits for nobody; and what can't be recorded need not be asked.
             (_, true) | (Some(StopCause::Storage { .. }), _) => None,
             // Worth one question, not a minute of waiting for a provider that is gone.
-            (Some(StopCause::Unreachable { .. }), _) => engine.service.balance().await.ok(),
-            _ => {
-                let observed = observe(engine, &record.account).await.ok()?;
-                // What is not kept now is kept by the next run.
-                drop(observe::keep(engine, &record.account, observed).await);
-                Some(observed.balance)
+            (Some(StopCause::Unreachable { .. }), _) => {
+                let mark = engine.ledger.mark_balance(&record.account).await.ok()?;
+                let balance = engine.service.balance().await.ok()?;
+                Some(Observed { mark, balance })
             }
+            _ => observe::read(engine, &record.account).await.ok(),
         }
     };
-    let closing = tokio::select! {
+    let observed = tokio::select! {
         biased;
         _ = control.stopped() => None,
-        balance = read => balance.and_then(|balance| balance.available().ok()),
+        observed = read => observed,
     };
+    let closing = observed.and_then(|observed| observed.balance.available().ok());
     let totals = engine.ledger.run(&shared.run)?.totals;
     let ending = Ending::judge(&totals, stop.cause);
     let now = engine.clock.now();
-    match engine
-        .ledger
-        .finish(&shared.run, &ending.describe(), closing, now)
-        .await
-    {
+    let note = async {
+        if let Some(observed) = observed {
+            // What is not noted now is noted by the next run.
+            let note = observe::note(engine, &record.account, observed);
+            let keep = observe::keep(engine, &record.account, observed);
+            drop(tokio::join!(keep, note));
+        }
+    };
+    let words = ending.describe();
+    let finish = engine.ledger.finish(&shared.run, &words, closing, now);
+    // Asked for together, they are one commit.
+    let ((), finished) = tokio::join!(note, finish);
+    match finished {
         Ok(()) => Ok(ending),
         // The run already stops for the ledger's sake; that it can't write its end either is no news.
         Err(_) if matches!(ending, Ending::Stopped(StopCause::Storage { .. })) => Ok(ending),

@@ -42,13 +42,35 @@ pub(super) async fn keep(
 }
 
 /// Reads the balance, a few times if need be, and records it.
-///
-/// The mark is taken before the request leaves: charges recorded after it may or may not be in the answer, and
-/// the ledger counts them against us either way.
 pub(super) async fn observe(
     engine: &Engine,
     account: &AccountId,
 ) -> Result<Observed, ObserveError> {
+    let observed = read(engine, account).await?;
+    let noted = note(engine, account, observed).await;
+    noted.map_err(ObserveError::Ledger)?;
+    Ok(observed)
+}
+
+/// Records a reading.
+pub(super) async fn note(
+    engine: &Engine,
+    account: &AccountId,
+    observed: Observed,
+) -> Result<(), LedgerError> {
+    let Observed { mark, balance } = observed;
+    let now = engine.clock.now();
+    engine
+        .ledger
+        .observe_balance(account, mark, balance, now)
+        .await
+}
+
+/// Reads the balance, a few times if need be.
+///
+/// The mark is taken before the request leaves: charges recorded after it may or may not be in the answer, and
+/// the ledger counts them against us either way.
+pub(super) async fn read(engine: &Engine, account: &AccountId) -> Result<Observed, ObserveError> {
     let mut rng = fastrand::Rng::with_seed(engine.seed);
     let mut attempt = 1;
     loop {
@@ -58,15 +80,7 @@ pub(super) async fn observe(
             .await
             .map_err(ObserveError::Ledger)?;
         match engine.service.balance().await {
-            Ok(balance) => {
-                let now = engine.clock.now();
-                engine
-                    .ledger
-                    .observe_balance(account, mark, balance, now)
-                    .await
-                    .map_err(ObserveError::Ledger)?;
-                return Ok(Observed { mark, balance });
-            }
+            Ok(balance) => return Ok(Observed { mark, balance }),
             Err(fault)
                 if super::ending::is_final(&fault) || attempt >= backoff::NOT_SENT_ATTEMPTS =>
             {

@@ -16,8 +16,18 @@ pub(in crate::ledger) const OTHERS: &str = "SELECT r.id, t.id, j.ordinal, j.stat
      WHERE j.fingerprint = ?1 AND j.reused = 0 AND (j.in_hand = 1 OR j.state = 'saved') \
      AND j.run <> ?2 AND r.account = ?3 AND (j.submitted_at IS NULL OR j.submitted_at >= ?4 OR j.run > ?2)";
 
-/// Judges a job that may start.
+/// Judges what a job that may start wants to buy.
 pub(super) fn verdict(
+    connection: &Connection,
+    head: &RunHead,
+    print: Fingerprint,
+    now: Timestamp,
+) -> Result<Verdict, Trouble> {
+    Ok(judge(&others(connection, head, print, now)?))
+}
+
+/// Judges a job.
+pub(super) fn verdict_of(
     connection: &Connection,
     head: &RunHead,
     job: Ordinal,
@@ -31,7 +41,7 @@ pub(super) fn verdict(
     if is_reused {
         return Ok(Verdict::Buy);
     }
-    Ok(judge(&others(connection, head, fingerprint(&print)?, now)?))
+    verdict(connection, head, fingerprint(&print)?, now)
 }
 
 /// Finds the jobs of other runs with this content that were held or sent since this run was made.

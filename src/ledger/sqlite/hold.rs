@@ -24,7 +24,7 @@ use super::rows::{
     ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, amount, count, credits, entry, family, fingerprint,
     from_json, list, maybe_credits, ordinal, write_entry,
 };
-use super::runs::{fence, settings};
+use super::runs::{fence, limits};
 
 /// The condition of the index `jobs_ready`, word for word, so that the index is used.
 const READY: &str = "in_hand = 0 AND pending = 0 AND state IN ('planned', 'released')";
@@ -40,7 +40,7 @@ pub(super) fn hold(
     let connection = group.settle()?;
     let head = RunHead::load(connection, run)?;
     fence(connection, &head, owner, now)?;
-    let limits = settings(connection, head.key)?.limits;
+    let limits = limits(connection, head.key)?;
     let in_hand = InHand::of(connection, head.key)?;
     let figures = figures(connection, &head, in_hand.held, &limits)?;
     let mut room = Room::new(&limits, &figures)?;
@@ -84,14 +84,18 @@ fn sift(
     group: &mut Group<'_>,
     head: &RunHead,
     owner: Owner,
-    found: Vec<Candidate>,
+    found: Vec<(Candidate, Option<Fingerprint>)>,
     now: Timestamp,
     deferred: &mut u64,
 ) -> Result<Vec<Candidate>, Trouble> {
     let connection = group.connection();
     let mut candidates = Vec::with_capacity(found.len());
-    for mut candidate in found {
-        match elsewhere::verdict(connection, head, candidate.ordinal, now)? {
+    for (mut candidate, wanted) in found {
+        let verdict = match wanted {
+            Some(print) => elsewhere::verdict(connection, head, print, now)?,
+            None => Verdict::Buy,
+        };
+        match verdict {
             Verdict::Buy => candidates.push(candidate),
             Verdict::Use(reuse) => {
                 elsewhere::use_another(connection, head.key, candidate.ordinal, &reuse)?;
@@ -216,12 +220,12 @@ fn candidates(
     want: usize,
     left: Credits,
     cutoff: Cutoff,
-) -> Result<Vec<Candidate>, Trouble> {
+) -> Result<Vec<(Candidate, Option<Fingerprint>)>, Trouble> {
     let left = amount(left)?;
     let limit = i64::try_from(want).unwrap_or(i64::MAX);
     static SELECT: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "SELECT priority, ordinal, cost FROM jobs WHERE run = ?1 AND cost = ?2 AND {READY} \
+            "SELECT priority, ordinal, cost, reused, fingerprint FROM jobs WHERE run = ?1 AND cost = ?2 AND {READY} \
              ORDER BY priority DESC, ordinal LIMIT ?3"
         )
     });
@@ -236,11 +240,16 @@ fn candidates(
         };
         let mut rows = statement.query([run, cost, limit])?;
         while let Some(row) = rows.next()? {
-            found.push(Candidate {
+            let candidate = Candidate {
                 priority: row.get(0)?,
                 ordinal: ordinal(row.get(1)?)?,
                 cost: credits(row.get(2)?)?,
-            });
+            };
+            let wanted = match row.get(3)? {
+                true => None,
+                false => Some(fingerprint(row.get_ref(4)?.as_blob().map_err(corrupt)?)?),
+            };
+            found.push((candidate, wanted));
         }
         above = cost;
     }

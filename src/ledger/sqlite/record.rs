@@ -57,7 +57,7 @@ pub(super) fn record(
     let sends = events.iter().any(|event| *event == JobEvent::Send);
     if sends
         && head.has_lapsed(now)
-        && elsewhere::verdict(connection, &head, job, now)? != Verdict::Buy
+        && elsewhere::verdict_of(connection, &head, job, now)? != Verdict::Buy
     {
         // Who was not heard of for that long may have been taken for dead, and the same be bought by another run.
         return Err(LedgerError::Leased(run.clone()).into());

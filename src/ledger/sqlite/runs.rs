@@ -10,7 +10,7 @@ use crate::model::{
     AccountId, Balance, Credits, JobState, RunId, RunSettings, RunState, SpendLimits,
 };
 
-use super::error::Trouble;
+use super::error::{Trouble, corrupt};
 use super::record::load_entry;
 use super::rows::{RunHead, account_key, amount, from_json, no_run, ordinal, to_json, write_entry};
 
@@ -203,6 +203,23 @@ pub(super) fn settings(connection: &Connection, run: i64) -> Result<RunSettings,
         .prepare_cached("SELECT settings FROM runs WHERE key = ?1")?
         .query_row([run], |row| row.get(0))?;
     Ok(from_json(&text)?)
+}
+
+/// Reads what a run may take: of its settings no more than that, as it is read for every hold.
+pub(super) fn limits(connection: &Connection, run: i64) -> Result<SpendLimits, Trouble> {
+    #[derive(serde::Deserialize)]
+    struct Limited {
+        limits: SpendLimits,
+    }
+    let mut statement = connection.prepare_cached("SELECT settings FROM runs WHERE key = ?1")?;
+    let mut rows = statement.query([run])?;
+    match rows.next()? {
+        Some(row) => {
+            let text = row.get_ref(0)?.as_str().map_err(corrupt)?;
+            Ok(from_json::<Limited>(text)?.limits)
+        }
+        None => Err(corrupt(format!("run {run} has no settings")).into()),
+    }
 }
 
 pub(super) fn set_limits(
