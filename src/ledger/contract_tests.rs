@@ -1339,10 +1339,9 @@ async fn payments_in_doubt_are_weighed_against_the_last_checkpoint(ledger: &Ledg
         error: "charged".to_owned(),
     };
     record(ledger, &run, 1, vec![lost]).await.unwrap();
-    assert_eq!(
-        weigh(ledger, 65).await.judge(),
-        Ok(vec![Finding::NotCharged])
-    );
+    // What was lost may be given back, and that would look as if the other had not been charged.
+    let weighed = weigh(ledger, 65).await;
+    assert!(weighed.awaits_refund && weighed.judge().is_err());
     // A doubt that is older than the checkpoint has no evidence any more.
     assert!(keep(ledger, 65, 9).await);
     assert_eq!(weigh(ledger, 65).await.doubts, vec![]);

@@ -74,7 +74,7 @@ pub struct Weighing {
     pub unexplained: Option<Drift>,
     /// The payments that came into doubt since then.
     pub doubts: Vec<Doubt>,
-    /// Whether a job failed since then whose charge was not given back: that may happen late.
+    /// Whether a job failed or was lost since then whose charge was not given back: that may happen late.
     pub awaits_refund: bool,
 }
 
@@ -100,7 +100,9 @@ impl Weighing {
             return Err("there is no earlier reading of the balance to compare with".to_owned());
         };
         if self.awaits_refund {
-            return Err("the charge of a job that failed may still be given back".to_owned());
+            return Err(
+                "the charge of a job that failed or was lost may still be given back".to_owned(),
+            );
         }
         if self.doubts.len() > DOUBTS_MAX {
             return Err(format!(

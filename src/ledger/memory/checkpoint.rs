@@ -54,7 +54,8 @@ impl Books {
                 .collect()
         });
         let awaits_refund = last.is_some_and(|last| {
-            let failed = self.in_state(account, |state| state == JobState::Failed);
+            let bad = |state| matches!(state, JobState::Failed | JobState::Lost);
+            let failed = self.in_state(account, bad);
             failed.into_iter().any(|(_, job)| {
                 let entry = &job.entry;
                 entry.refunded < entry.charged && entry.finished_at >= Some(last.at)

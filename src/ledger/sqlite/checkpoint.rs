@@ -79,7 +79,7 @@ fn awaits_refund(connection: &Connection, account: i64, since: Timestamp) -> Res
     let found = connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM runs r JOIN jobs j ON j.run = r.key WHERE r.account = ?1 AND r.bad > 0 \
-             AND j.state = 'failed' AND j.refunded < j.charged AND j.finished_at >= ?2)",
+             AND j.state IN ('failed', 'lost') AND j.refunded < j.charged AND j.finished_at >= ?2)",
         )?
         .query_row(params![account, since.as_microsecond()], |row| row.get(0))?;
     Ok(found)
