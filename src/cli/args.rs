@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::exec::FailureLimit;
+use crate::exec::{FailureLimit, OnDrift, Proof};
 use crate::manifest::{parse_duration, parse_rate};
 use crate::model::{Credits, Cutoff, Rate};
 
@@ -233,9 +233,60 @@ pub(crate) struct StopArgs {
     #[arg(long, env = "SETLIST_KEEP_DOUBTS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(crate) keep_doubts: bool,
 
+    /// Let the first job of each operation go alone, and compare its charge with its price before the rest goes on; stops if
+    /// they differ, unless --on-drift says warn
+    #[arg(long, env = "SETLIST_CANARY", hide_env = true, conflicts_with = "audit", value_parser = BoolishValueParser::new())]
+    pub(crate) canary: bool,
+
+    /// Let every job go alone, with the balance read before and after it, and warn of each charge that is not its price
+    #[arg(long, env = "SETLIST_AUDIT", hide_env = true, value_parser = BoolishValueParser::new())]
+    pub(crate) audit: bool,
+
+    /// What follows when a job that went alone was not charged its price: stop or warn [default: stop with --canary,
+    /// warn with --audit]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        env = "SETLIST_ON_DRIFT",
+        hide_env = true,
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub(crate) on_drift: Option<OnDriftChoice>,
+
     /// With --json: print every event as a line of JSON while the run goes
     #[arg(long, env = "SETLIST_EVENTS", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(crate) events: bool,
+}
+
+/// What follows when a charge is not the price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnDriftChoice {
+    /// The run stops.
+    Stop,
+    /// It is told.
+    Warn,
+}
+
+impl StopArgs {
+    /// Returns which jobs go alone.
+    pub(crate) fn proof(&self) -> Proof {
+        match (self.canary, self.audit) {
+            (true, _) => Proof::Canary,
+            (false, true) => Proof::Audit,
+            (false, false) => Proof::Off,
+        }
+    }
+
+    /// Returns what follows when a charge is not the price.
+    pub(crate) fn on_drift(&self) -> OnDrift {
+        match self.on_drift {
+            Some(OnDriftChoice::Stop) => OnDrift::Stop,
+            Some(OnDriftChoice::Warn) => OnDrift::Warn,
+            None if self.canary => OnDrift::Stop,
+            None => OnDrift::Warn,
+        }
+    }
 }
 
 /// What a run does once a job does not fit below a limit.

@@ -16,7 +16,7 @@ pub const AFFORDABLE: u8 = 2;
 pub const ACCESS: u8 = 3;
 /// There are not enough credits or budget: nothing was started.
 pub const SHORT: u8 = 4;
-/// A payment is in doubt: `setlist resolve`.
+/// A payment is in doubt: `setlist resolve`; or the balance does not move as the books say, and `--on-drift` says stop.
 pub const IN_DOUBT: u8 = 5;
 /// Stopped at a credit limit; `setlist resume` goes on.
 pub const CREDIT_LIMIT: u8 = 8;

@@ -103,7 +103,7 @@ fn exit_code(ending: &Ending) -> u8 {
     match ending {
         Ending::Done => exit::DONE,
         Ending::SomeFailed | Ending::Stopped(StopCause::Failures) => exit::SOME_FAILED,
-        Ending::InDoubt => exit::IN_DOUBT,
+        Ending::InDoubt | Ending::Stopped(StopCause::Drift { .. }) => exit::IN_DOUBT,
         Ending::Stopped(StopCause::ProviderCredits | StopCause::Limit { .. }) => exit::CREDIT_LIMIT,
         Ending::Stopped(StopCause::Access { .. }) => exit::ACCESS,
         Ending::Stopped(StopCause::Unreachable { .. }) => exit::UNREACHABLE,
@@ -205,6 +205,7 @@ mod tests {
             (StopCause::TimeLimit, 10),
             (StopCause::Failures, 1),
             (StopCause::Storage { message: message() }, 74),
+            (StopCause::Drift { message: message() }, 5),
         ] {
             assert_eq!(
                 exit_code(&Ending::Stopped(cause.clone())),

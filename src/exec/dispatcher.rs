@@ -16,6 +16,7 @@ use super::control::{Control, StopLevel};
 use super::ending::{self, Ending, ExecError};
 use super::failures::Tally;
 use super::observe::{self, ObserveError, Observed, observe};
+use super::prove::{OnDrift, Proved, Prover, Verdict, prove};
 use super::reconcile::reconcile;
 use super::recover::{Leftovers, recover};
 use super::saver;
@@ -189,6 +190,8 @@ struct Dispatcher {
     moved: bool,
     /// Whether payments in doubt were weighed against the balance since the last request.
     weighed: bool,
+    /// Lets jobs go alone.
+    prover: Prover,
     /// Work left by an earlier process that waits for a slot.
     backlog: VecDeque<BoxFuture<'static, Message>>,
     work: JoinSet<Message>,
@@ -224,6 +227,7 @@ impl Dispatcher {
             answer: HoldAnswer::default(),
             moved: false,
             weighed: false,
+            prover: Prover::new(options.proof),
             backlog: VecDeque::new(),
             work: JoinSet::new(),
         }
@@ -310,7 +314,11 @@ impl Dispatcher {
         }
         while self.cause.is_none() && self.stale && self.has_room() {
             self.stale = false;
-            let want = self.slots - self.running;
+            let want = if self.prover.is_off() {
+                self.slots - self.running
+            } else {
+                1
+            };
             match self.hold(want).await {
                 Ok(answer) => self.start(answer),
                 Err(error) => self.stop(StopCause::Storage {
@@ -320,6 +328,14 @@ impl Dispatcher {
             if self.answer.shortage.is_some() && self.moved_on_balance() {
                 self.refresh().await;
             }
+        }
+        if self.cause.is_none()
+            && self.running == 0
+            && let Some(job) = self.prover.next()
+        {
+            self.running += 1;
+            self.work
+                .spawn(prove(self.shared.clone(), self.account.clone(), job));
         }
         self.cut_off();
         let is_busy = self.running + self.saving > 0 || !self.backlog.is_empty();
@@ -358,7 +374,9 @@ impl Dispatcher {
     }
 
     fn has_room(&self) -> bool {
-        self.running < self.slots && self.saving < self.slots.saturating_mul(SAVES_PER_SLOT)
+        !self.prover.blocks()
+            && self.running < self.slots
+            && self.saving < self.slots.saturating_mul(SAVES_PER_SLOT)
     }
 
     async fn hold(&self, want: usize) -> Result<HoldAnswer, LedgerError> {
@@ -379,6 +397,8 @@ impl Dispatcher {
         for job in jobs {
             if job.reused.is_some() {
                 self.spawn_save(saver::reuse(self.shared.clone(), job));
+            } else if self.prover.wants(&job) {
+                self.prover.put_off(job);
             } else {
                 self.running += 1;
                 self.work.spawn(worker::begin(self.shared.clone(), job));
@@ -425,7 +445,12 @@ impl Dispatcher {
             Err(error) if error.is_cancelled() => return,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
+        self.settle_message(message);
+    }
+
+    fn settle_message(&mut self, message: Message) {
         match message {
+            Message::Proved(proved) => self.heed_proof(*proved),
             Message::Succeeded(job_and_result) => {
                 self.leave_slot();
                 self.tally.succeeded();
@@ -445,6 +470,20 @@ impl Dispatcher {
             Message::SaveStop(cause) => {
                 self.saving -= 1;
                 self.stop(cause);
+            }
+        }
+    }
+
+    fn heed_proof(&mut self, proved: Proved) {
+        self.prover.is_through(proved.operation);
+        self.settle_message(proved.message);
+        match proved.verdict {
+            Verdict::Agrees => {}
+            Verdict::Differs(message) if self.options.on_drift == OnDrift::Stop => {
+                self.stop(StopCause::Drift { message });
+            }
+            Verdict::Differs(message) | Verdict::Unclear(message) => {
+                self.shared.tell(RunEvent::Warning { message });
             }
         }
     }

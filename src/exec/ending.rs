@@ -82,7 +82,7 @@ fn describe(cause: &StopCause) -> String {
         StopCause::Signal(number) => format!("signal {number}"),
         StopCause::TimeLimit => "the time limit is reached".to_owned(),
         StopCause::Failures => "too many jobs failed".to_owned(),
-        StopCause::Storage { message } => message.clone(),
+        StopCause::Storage { message } | StopCause::Drift { message } => message.clone(),
     }
 }
 

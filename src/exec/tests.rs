@@ -47,6 +47,11 @@ struct Provider {
     polls_until_done: u64,
     polls: Mutex<HashMap<String, u64>>,
     fail_tasks: bool,
+    /// What it takes above the price.
+    surcharge: u64,
+    /// Tasks that run, and the most that ran at once.
+    at_once: AtomicU64,
+    most_at_once: AtomicU64,
     /// Whether the balance can't be read.
     is_silent: AtomicBool,
 }
@@ -74,12 +79,14 @@ impl Provider {
         let short = self
             .balance
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |have| {
-                have.checked_sub(PRICE)
+                have.checked_sub(PRICE + self.surcharge)
             })
             .is_err();
         if short {
             return Err(fault(FaultKind::Refused(Refusal::Credits)));
         }
+        let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
         *self
             .accepted
             .lock()
@@ -163,6 +170,7 @@ impl Service for Provider {
                     refunded: Some(true),
                 });
             }
+            self.at_once.fetch_sub(1, Ordering::SeqCst);
             Ok(Progress::Done(JobResult {
                 fields: json!({"clips": [{"clip_id": task.as_str()}]}),
                 clip_ids: vec![task.as_str().to_owned()],
@@ -1015,6 +1023,8 @@ const SETTLING: RunOptions = RunOptions {
     max_failures: None,
     cutoff: crate::model::Cutoff::Cautious,
     settle_doubts: true,
+    proof: super::Proof::Off,
+    on_drift: super::OnDrift::Warn,
     pace: None,
 };
 
@@ -1083,4 +1093,75 @@ async fn the_balance_is_asked_only_when_no_request_can_be_under_way_and_a_stop_e
     assert_eq!(stage.go_with(SETTLING, control).await, Ending::Done);
     assert!(again.elapsed() >= Duration::from_secs(60));
     stage.check_books(100);
+}
+
+/// A provider that takes more than the price for each job.
+fn dearer(balance: u64, surcharge: u64) -> Provider {
+    Provider {
+        surcharge,
+        ..Provider::with(balance, vec![])
+    }
+}
+
+fn proving(proof: super::Proof, on_drift: super::OnDrift) -> RunOptions {
+    RunOptions {
+        proof,
+        on_drift,
+        ..SETTLING
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_goes_alone_and_stops_the_run_when_its_charge_is_not_its_price() {
+    use super::{OnDrift, Proof};
+    let stage1 = stage(dearer(100, 3), SpendLimits::default(), independent(4)).await;
+    let (_handle, control) = control();
+    let ending = stage1
+        .go_with(proving(Proof::Canary, OnDrift::Stop), control)
+        .await;
+    let Ending::Stopped(StopCause::Drift { message }) = ending else {
+        panic!("{ending:?}")
+    };
+    assert!(
+        message.contains("price 10") && message.contains("13 were charged"),
+        "{message}"
+    );
+    assert_eq!(stage1.provider.arrived().len(), 1, "only the canary went");
+    let saved = stage1
+        .states()
+        .iter()
+        .filter(|state| **state == JobState::Saved)
+        .count();
+    assert_eq!(saved, 1, "what it gave is kept");
+
+    // Right prices: the canary goes first, then all others at once.
+    let stage2 = stage(dearer(100, 0), SpendLimits::default(), independent(4)).await;
+    let (_handle, control) = super::control();
+    let ending = stage2
+        .go_with(proving(Proof::Canary, OnDrift::Stop), control)
+        .await;
+    assert_eq!(ending, Ending::Done);
+    assert_eq!(stage2.provider.most_at_once.load(Ordering::SeqCst), 3);
+    stage2.check_books(100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_lets_every_job_go_alone_and_tells_each_difference() {
+    use super::{OnDrift, Proof};
+    let stage = stage(dearer(100, 2), SpendLimits::default(), independent(3)).await;
+    let (_handle, control) = control();
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let options = proving(Proof::Audit, OnDrift::Warn);
+    let ending = carry_out(&stage.engine, &stage.run, options, control, events)
+        .await
+        .unwrap();
+    assert_eq!(ending, Ending::Done);
+    assert_eq!(stage.provider.most_at_once.load(Ordering::SeqCst), 1);
+    let mut told = 0;
+    while let Ok(event) = seen.try_recv() {
+        let is_difference =
+            matches!(&event, RunEvent::Warning { message } if message.contains("12 were charged"));
+        told += usize::from(is_difference);
+    }
+    assert_eq!(told, 3);
 }

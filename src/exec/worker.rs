@@ -23,6 +23,7 @@ use super::failures::FailureLimit;
 use super::limiter::Limiter;
 use super::output::Output;
 use super::poll::Polled;
+use super::prove::{OnDrift, Proof, Proved};
 use super::submit::Submitted;
 use super::track::{Mark, Tracks};
 
@@ -57,6 +58,10 @@ pub struct RunOptions {
     pub cutoff: Cutoff,
     /// Whether payments in doubt are settled by what the balance says, once nothing else is left to do.
     pub settle_doubts: bool,
+    /// Which jobs go alone, so that their charge can be compared with their price.
+    pub proof: Proof,
+    /// What follows when they differ.
+    pub on_drift: OnDrift,
     /// Go at another pace than the run was made with.
     pub pace: Option<Pace>,
 }
@@ -104,6 +109,8 @@ pub(super) enum Message {
     Stop(StopCause),
     /// The job's files are on disk, or could not be had for now. A place among the saves is free.
     Saved,
+    /// A job went alone. Its concurrency slot is free.
+    Proved(Box<Proved>),
     /// Payments in doubt were weighed against the balance. A place among the saves is free.
     Reconciled,
     /// What became of the job's files can't be recorded. A place among the saves is free.

@@ -39,6 +39,11 @@ pub enum StopCause {
     TimeLimit,
     /// Too many jobs failed.
     Failures,
+    /// The balance does not move as the books say.
+    Drift {
+        /// By how much, and what may be the cause.
+        message: String,
+    },
     /// The ledger or the disk failed; without a durable record nothing may be sent.
     Storage {
         /// What failed.

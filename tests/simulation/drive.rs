@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use setlist::api::Client;
 use setlist::catalog::Catalog;
-use setlist::exec::{Ending, Engine, ExecError, RunOptions, carry_out, control};
+use setlist::exec::{Ending, Engine, ExecError, OnDrift, RunOptions, carry_out, control};
 use setlist::ledger::{JobEvent, Ledger, LedgerError};
 use setlist::model::{
     Clock, Credits, JobRecord, JobState, RunId, RunState, SpendLimits, StopCause, TaskId,
@@ -140,6 +140,8 @@ impl World {
                 max_failures: process.script.max_failures,
                 cutoff: process.script.cutoff,
                 settle_doubts: process.script.settles,
+                proof: process.script.proof,
+                on_drift: OnDrift::Warn,
                 pace: None,
             };
             let (events, _nobody) = tokio::sync::mpsc::unbounded_channel();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use setlist::exec::FailureLimit;
+use setlist::exec::{FailureLimit, Proof};
 use setlist::model::{Credits, Cutoff, Rate, SpendLimits};
 use setlist::sim::{CreditRefusal, Effect, Fault, RateLimit, SimOptions, Span};
 
@@ -58,6 +58,7 @@ pub struct Script {
     pub cutoff: Cutoff,
     /// Whether it settles payments in doubt by what the balance says.
     pub settles: bool,
+    pub proof: Proof,
     /// How long nobody is at work before it starts.
     pub pause: Duration,
     /// Whether it knows that its forerunner is dead, or waits for the lease.
@@ -352,6 +353,7 @@ impl Script {
             max_failures: some(rng, 8, |rng| FailureLimit::Jobs(rng.u64(1..4))),
             cutoff: [Cutoff::Cautious, Cutoff::Hard, Cutoff::Soft][rng.usize(..3)],
             settles: rng.bool(),
+            proof: [Proof::Off, Proof::Off, Proof::Canary, Proof::Audit][rng.usize(..4)],
             pause: Duration::from_secs(some(rng, 60, |rng| rng.u64(..300)).unwrap_or(0)),
             breaks_lease: rng.u8(..10) > 0,
             retries: rng.u8(..5) == 0,

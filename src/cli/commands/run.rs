@@ -214,6 +214,8 @@ pub(crate) fn options(stop: &StopArgs) -> RunOptions {
         max_failures: stop.max_failures,
         cutoff: stop.cutoff.map(Into::into).unwrap_or_default(),
         settle_doubts: !stop.keep_doubts,
+        proof: stop.proof(),
+        on_drift: stop.on_drift(),
         pace: None,
     }
 }
