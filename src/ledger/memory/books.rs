@@ -442,7 +442,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<JobState, LedgerError> {
         let place = self.place(run)?;
-        let sends = events.iter().any(|event| *event == JobEvent::Send);
+        let sends = events.contains(&JobEvent::Send);
         let has_lapsed = self.runs[place].lease.is_none_or(|(_, until)| until < now);
         if sends && has_lapsed && self.verdict(place, job, now)? != Verdict::Buy {
             return Err(LedgerError::Leased(run.clone()));

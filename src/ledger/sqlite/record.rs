@@ -54,7 +54,7 @@ pub(super) fn record(
     if head.state == RunState::Enrolling || events.iter().any(JobEvent::needs_lease) {
         fence(connection, &head, owner, now)?;
     }
-    let sends = events.iter().any(|event| *event == JobEvent::Send);
+    let sends = events.contains(&JobEvent::Send);
     if sends
         && head.has_lapsed(now)
         && elsewhere::verdict_of(connection, &head, job, now)? != Verdict::Buy
