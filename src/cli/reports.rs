@@ -1,4 +1,4 @@
-//! What a run leaves in its output folder: `spend.csv` and `run.json`, each replaced whole.
+//! What a run leaves in its output folder: `spend.csv`, `run.json` and, if need be, `claims.csv`; each replaced whole.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::Ledger;
 use crate::model::RunRecord;
-use crate::report::{RunJson, SpendCsv, Summary};
+use crate::report::{ClaimsCsv, RunJson, SpendCsv, Summary};
 
 use super::error::{CommandError, ErrorKind};
 
 /// The table of the jobs.
 pub(crate) const SPEND_CSV: &str = "spend.csv";
+/// The jobs that were charged without a usable result; there only when there are any.
+const CLAIMS_CSV: &str = "claims.csv";
 /// The same for programs.
 const RUN_JSON: &str = "run.json";
 
@@ -27,7 +29,7 @@ pub(crate) fn prepare_folder(out: &Path) -> Result<(), CommandError> {
         .map_err(|error| unwritable(error, out).hint("another folder: --out DIR"))
 }
 
-/// Writes both reports of a run and returns its sums.
+/// Writes the reports of a run and returns its sums.
 ///
 /// # Errors
 /// A storage error that names the folder, or the ledger's own.
@@ -35,18 +37,26 @@ pub(crate) fn write(ledger: &Ledger, run: &RunRecord, out: &Path) -> Result<Summ
     let unwritable = |error| unwritable(error, out);
     let mut spend_file = Replacement::begin(&out.join(SPEND_CSV)).map_err(unwritable)?;
     let mut json_file = Replacement::begin(&out.join(RUN_JSON)).map_err(unwritable)?;
+    let mut claims_file = Replacement::begin(&out.join(CLAIMS_CSV)).map_err(unwritable)?;
     let mut spend = SpendCsv::new(run, &mut spend_file.file).map_err(unwritable)?;
+    let mut claims = ClaimsCsv::new(run, &mut claims_file.file).map_err(unwritable)?;
     let mut json = RunJson::new(run, &mut json_file.file).map_err(unwritable)?;
     let summary = visit(ledger, run, |job| {
         spend.add(job)?;
+        claims.add(job)?;
         json.add(job)
     })?
     .map_err(unwritable)?;
     spend.finish().map_err(unwritable)?;
+    claims.finish().map_err(unwritable)?;
     json.finish(&summary).map_err(unwritable)?;
     spend_file
         .commit()
         .and_then(|()| json_file.commit())
+        .and_then(|()| match summary.claims {
+            0 => claims_file.withdraw(),
+            _ => claims_file.commit(),
+        })
         .map_err(unwritable)?;
     Ok(summary)
 }
@@ -125,5 +135,18 @@ impl Replacement {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
         std::fs::rename(&self.temporary, &self.path)
+    }
+
+    /// Leaves nothing in the place, as there is nothing to be said any more.
+    ///
+    /// # Errors
+    /// When a file can't be removed.
+    pub(crate) fn withdraw(self) -> io::Result<()> {
+        drop(self.file);
+        std::fs::remove_file(&self.temporary)?;
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }

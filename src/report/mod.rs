@@ -5,6 +5,8 @@
 
 mod budget_figures;
 mod budget_view;
+mod claim;
+mod claims_csv;
 mod costs_view;
 mod credits_view;
 mod csv_cell;
@@ -27,6 +29,7 @@ mod fixture;
 mod tests;
 
 pub use budget_view::BudgetView;
+pub use claims_csv::{CLAIM_COLUMNS, ClaimsCsv};
 pub use costs_view::{costs_diff_json, costs_diff_text, costs_json, costs_text};
 pub use credits_view::CreditsView;
 pub use plan_data::{plan_csv, plan_json};

@@ -8,6 +8,8 @@ use crate::model::{
     CreditError, Credits, Drift, JobId, JobRecord, JobState, Reuse, RunRecord, TaskId,
 };
 
+use super::claim::Claim;
+
 /// How many jobs in trouble are kept by name.
 const TROUBLES: usize = 20;
 /// How many reasons for skipping are kept.
@@ -97,11 +99,11 @@ pub struct Summary {
     pub twins: u64,
     /// What they would have cost.
     pub saved_by_twins: Credits,
-    /// Jobs that were charged, gave nothing, and got nothing back.
+    /// Jobs that were charged, gave nothing usable, and did not get it all back: the rows of `claims.csv`.
     pub claims: u64,
     /// Credits charged for them.
     pub claimed: Credits,
-    /// Jobs that failed, were refused, are lost or in doubt, or could not be saved; the first few.
+    /// Jobs that failed, were refused, are lost or in doubt, could not be saved, or have unusable files; the first few.
     pub troubles: Vec<Trouble>,
     /// Jobs like these that are not listed.
     pub troubles_left_out: u64,
@@ -204,13 +206,7 @@ impl Summary {
     }
 
     fn note_trouble(&mut self, record: &JobRecord) -> Result<(), CreditError> {
-        // A refund above the charge would be the provider's gift, not a claim.
-        let unreturned = record.refunded.short_of(record.charged);
-        let lost = if record.state.ended_badly() {
-            unreturned
-        } else {
-            Credits::ZERO
-        };
+        let lost = Claim::of(record).map_or(Credits::ZERO, |claim| claim.credits);
         if !lost.is_zero() {
             self.claims += 1;
             self.claimed = self.claimed.plus(lost)?;
@@ -222,6 +218,8 @@ impl Summary {
             }
             // Paid for, and the file is not there.
             JobState::Succeeded if record.error.is_some() => self.list(record, lost),
+            // Paid for, and the file is of no use.
+            JobState::Saved if record.error.is_some() => self.list(record, lost),
             _ => {}
         }
         Ok(())

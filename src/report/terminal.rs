@@ -194,7 +194,7 @@ fn troubles(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         let jobs = count(summary.claims, "job");
         writeln!(
             out,
-            "\ncharged without a result: {jobs}, {} credits",
+            "\ncharged without a usable result: {jobs}, {} credits, in claims.csv",
             summary.claimed
         )?;
     }
@@ -228,6 +228,7 @@ fn skipped(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
 fn state_word(trouble: &Trouble) -> &'static str {
     match trouble.state {
         JobState::Succeeded => "not saved",
+        JobState::Saved => "unusable",
         state => state.as_str(),
     }
 }

@@ -59,6 +59,26 @@ fn the_spend_csv_has_one_row_per_job_and_no_formula() {
 }
 
 #[test]
+fn the_claims_csv_has_what_was_charged_for_nothing() {
+    let run = run(RunState::Stopped);
+    let mut records = mixed();
+    records[0].error = Some("`audio/song-1.mp3` is silent".to_owned());
+    let mut csv = ClaimsCsv::new(&run, Vec::new()).unwrap();
+    for record in &records {
+        csv.add(record).unwrap();
+    }
+    let csv = String::from_utf8(csv.finish().unwrap()).unwrap();
+    assert_snapshot!(csv.replace("\r\n", "\n"), @r#"
+    run,job,operation,price,charged,refunded,task_id,clip_ids,submitted_at,finished_at,claim,evidence,files
+    r7,song,suno.create,10,10,0,t-1,c-1;c-2,2026-11-22T10:00:01.000Z,2026-11-22T10:02:31.500Z,unusable file,`audio/song-1.mp3` is silent,audio/song-1.mp3;audio/song-2.mp3
+    r7,stems,suno.stems-basic,10,20,0,t-9,,,,"failed, not refunded",'=cmd|'/c calc'!A1,
+    "#);
+    let summary = summed(&run, &records);
+    assert_eq!((summary.claims, summary.claimed), (2, credits(30)));
+    assert_eq!(summary.troubles[0].job, JobId::new("song"));
+}
+
+#[test]
 fn the_summary_ends_with_the_command_to_type() {
     let run = run(RunState::Stopped);
     assert_snapshot!(summary_text(&run, &summed(&run, &mixed())), @r#"
@@ -83,7 +103,7 @@ fn the_summary_ends_with_the_command_to_type() {
       stems   suno.stems-basic  failed    =cmd|'/c calc'!A1
       cue[5]  suno.create       in-doubt  no answer within 60 s
 
-    charged without a result: 1 job, 20 credits
+    charged without a usable result: 1 job, 20 credits, in claims.csv
 
     skipped
       1 job: job `stems` gave no result

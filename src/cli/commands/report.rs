@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::{Args, ValueEnum};
 
-use crate::report::{RunJson, SpendCsv};
+use crate::report::{ClaimsCsv, RunJson, SpendCsv};
 
 use super::super::context::Context;
 use super::super::error::CommandError;
@@ -36,6 +36,8 @@ enum ReportFormat {
     Csv,
     /// The same for programs.
     Json,
+    /// A table of the jobs that were charged without a usable result.
+    Claims,
 }
 
 /// Prints the report.
@@ -53,6 +55,11 @@ pub(crate) fn run(args: &ReportArgs, context: &Context) -> Result<Exit, CommandE
             let mut spend = SpendCsv::new(&run, &mut out).map_err(ui::unwritten)?;
             reports::visit(&ledger, &run, |job| spend.add(job))?.map_err(ui::unwritten)?;
             spend.finish().map_err(ui::unwritten)?;
+        }
+        ReportFormat::Claims => {
+            let mut claims = ClaimsCsv::new(&run, &mut out).map_err(ui::unwritten)?;
+            reports::visit(&ledger, &run, |job| claims.add(job))?.map_err(ui::unwritten)?;
+            claims.finish().map_err(ui::unwritten)?;
         }
         ReportFormat::Json => {
             let mut json = RunJson::new(&run, &mut out).map_err(ui::unwritten)?;
