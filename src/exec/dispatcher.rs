@@ -5,22 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::api::Fault;
 use crate::ledger::{HoldAnswer, LedgerError, LimitKind, Shortage};
-use crate::model::{Credits, Cutoff, RunEvent, RunId, RunRecord, StopCause};
+use crate::model::{Cutoff, RunEvent, RunRecord, StopCause};
 
 use super::control::{Control, StopLevel};
-use super::ending::{self, Ending, ExecError};
 use super::failures::Tally;
-use super::observe::{self, ObserveError, Observed, observe};
+use super::observe::{ObserveError, observe};
 use super::prove::{OnDrift, Proved, Prover, Verdict, prove};
 use super::reconcile::reconcile;
-use super::recover::{Leftovers, recover};
+use super::recover::Leftovers;
 use super::saver;
-use super::worker::{self, Engine, Message, RunOptions, Shared};
+use super::worker::{self, Message, RunOptions, Shared};
 
 /// How often the lease of a run is renewed; a third of how long it lasts.
 const LEASE_RENEWAL: Duration = Duration::from_secs(20);
@@ -29,149 +26,7 @@ const SAME_ELSEWHERE: Duration = Duration::from_secs(2);
 /// Saves under way or waiting at once, per concurrency slot; beyond it no new job starts.
 const SAVES_PER_SLOT: usize = 4;
 
-/// Carries a run out, or goes on with it, until it is over or stopped.
-///
-/// # Errors
-/// When the ledger can't be used or the balance can't be read: then nothing was sent.
-pub async fn carry_out(
-    engine: &Engine,
-    run: &RunId,
-    options: RunOptions,
-    mut control: Control,
-    events: mpsc::UnboundedSender<RunEvent>,
-) -> Result<Ending, ExecError> {
-    engine.ledger.start(run, engine.clock.now()).await?;
-    let mut record = engine.ledger.run(run)?;
-    if let Some(pace) = options.pace {
-        let settings = &mut record.settings;
-        settings.rate = pace.rate;
-        settings.concurrency = pace.concurrency;
-        settings.poll = pace.poll;
-    }
-    let shared = Arc::new(Shared::new(
-        engine.clone(),
-        run.clone(),
-        record.settings.clone(),
-        events,
-    ));
-    let observed = tokio::select! {
-        biased;
-        cause = control.stopped() => return give_back(&shared, cause).await,
-        read = observe::read(engine, &record.account) => match read {
-            Ok(observed) => observed,
-            Err(ObserveError::Ledger(error)) => return Err(error.into()),
-            Err(ObserveError::Provider(fault)) => {
-                return give_back(&shared, unreadable(&fault)).await;
-            }
-        },
-    };
-    let opening = observed.balance.available().unwrap_or(Credits::MAX);
-    // Asked for together, they are one commit.
-    let (kept, noted, opened) = tokio::join!(
-        observe::keep(engine, &record.account, observed),
-        observe::note(engine, &record.account, observed),
-        engine.ledger.set_opening(run, opening),
-    );
-    noted?;
-    opened?;
-    if let Some(drift) = kept? {
-        shared.outsiders.get_or_init(|| drift);
-    }
-    shared.tell(RunEvent::Started {
-        jobs: record.totals.jobs,
-        done: record.totals.ended,
-        balance: opening,
-    });
-    let leftovers = recover(&shared).await?;
-    let mut dispatcher = Dispatcher::new(shared.clone(), &record, options);
-    dispatcher.take_up(leftovers);
-    let stop = dispatcher.run(&mut control).await;
-    close(&shared, &record, stop, &mut control).await
-}
-
-fn unreadable(fault: &Fault) -> StopCause {
-    let message = fault.message.clone();
-    if ending::is_final(fault) {
-        StopCause::Access { message }
-    } else {
-        StopCause::Unreachable { message }
-    }
-}
-
-/// Ends a run that could not even read the balance, or was stopped while it did.
-async fn give_back(shared: &Shared, cause: StopCause) -> Result<Ending, ExecError> {
-    // What a dead process sent is in doubt whether or not the provider can be reached: a person must see it.
-    recover(shared).await?;
-    let engine = &shared.engine;
-    let ending = Ending::Stopped(cause);
-    let now = engine.clock.now();
-    engine
-        .ledger
-        .finish(&shared.run, &ending.describe(), None, now)
-        .await?;
-    Ok(ending)
-}
-
-/// Reads the closing balance and writes the run's end.
-async fn close(
-    shared: &Shared,
-    record: &RunRecord,
-    stop: Stop,
-    control: &mut Control,
-) -> Result<Ending, ExecError> {
-    let engine = &shared.engine;
-    if stop.at_once {
-        // Changes are written in turn: after this one all that the workers asked for is there to be read.
-        engine
-            .ledger
-            .renew_lease(&shared.run, engine.clock.now())
-            .await?;
-        // Nobody waits any more for the answers to what is on the wire, so these payments are in doubt from now on.
-        recover(shared).await?;
-    }
-    let read = async {
-        match (&stop.cause, stop.at_once) {
-            // Whoever leaves at once waits for nobody; and what can't be recorded need not be asked.
-            (_, true) | (Some(StopCause::Storage { .. }), _) => None,
-            // Worth one question, not a minute of waiting for a provider that is gone.
-            (Some(StopCause::Unreachable { .. }), _) => {
-                let mark = engine.ledger.mark_balance(&record.account).await.ok()?;
-                let balance = engine.service.balance().await.ok()?;
-                Some(Observed { mark, balance })
-            }
-            _ => observe::read(engine, &record.account).await.ok(),
-        }
-    };
-    let observed = tokio::select! {
-        biased;
-        _ = control.stopped() => None,
-        observed = read => observed,
-    };
-    let closing = observed.and_then(|observed| observed.balance.available().ok());
-    let totals = engine.ledger.run(&shared.run)?.totals;
-    let ending = Ending::judge(&totals, stop.cause);
-    let now = engine.clock.now();
-    let note = async {
-        if let Some(observed) = observed {
-            // What is not noted now is noted by the next run.
-            let note = observe::note(engine, &record.account, observed);
-            let keep = observe::keep(engine, &record.account, observed);
-            drop(tokio::join!(keep, note));
-        }
-    };
-    let words = ending.describe();
-    let finish = engine.ledger.finish(&shared.run, &words, closing, now);
-    // Asked for together, they are one commit.
-    let ((), finished) = tokio::join!(note, finish);
-    match finished {
-        Ok(()) => Ok(ending),
-        // The run already stops for the ledger's sake; that it can't write its end either is no news.
-        Err(_) if matches!(ending, Ending::Stopped(StopCause::Storage { .. })) => Ok(ending),
-        Err(error) => Err(error.into()),
-    }
-}
-
-struct Dispatcher {
+pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     account: crate::model::AccountId,
     options: RunOptions,
@@ -198,9 +53,9 @@ struct Dispatcher {
 }
 
 /// Why and how the loop ended; no cause when there was nothing left to do.
-struct Stop {
-    cause: Option<StopCause>,
-    at_once: bool,
+pub(super) struct Stop {
+    pub(super) cause: Option<StopCause>,
+    pub(super) at_once: bool,
 }
 
 /// What the loop does next.
@@ -210,7 +65,7 @@ enum Turn {
 }
 
 impl Dispatcher {
-    fn new(shared: Arc<Shared>, record: &RunRecord, options: RunOptions) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, record: &RunRecord, options: RunOptions) -> Self {
         let slots = usize::try_from(shared.settings.concurrency)
             .unwrap_or(usize::MAX)
             .max(1);
@@ -233,7 +88,7 @@ impl Dispatcher {
         }
     }
 
-    fn take_up(&mut self, left: Leftovers) {
+    pub(super) fn take_up(&mut self, left: Leftovers) {
         for due in left.tasks {
             self.backlog
                 .push_back(Box::pin(worker::resume(self.shared.clone(), due)));
@@ -246,7 +101,7 @@ impl Dispatcher {
     }
 
     /// Runs until nothing is left to do or to wait for, or until it is told to leave.
-    async fn run(&mut self, control: &mut Control) -> Stop {
+    pub(super) async fn run(&mut self, control: &mut Control) -> Stop {
         let clock = self.shared.engine.clock.clone();
         let mut deadline = self.options.max_duration.map_or_else(
             || -> BoxFuture<'static, ()> { Box::pin(std::future::pending()) },

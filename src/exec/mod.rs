@@ -15,6 +15,7 @@
 
 mod backoff;
 mod cadence;
+mod carry_out;
 mod control;
 mod dispatcher;
 mod ending;
@@ -34,8 +35,8 @@ mod tests;
 mod track;
 mod worker;
 
+pub use carry_out::carry_out;
 pub use control::{Control, ControlHandle, control};
-pub use dispatcher::carry_out;
 pub use ending::{Ending, ExecError};
 pub use failures::{FailureLimit, SHARE_JUDGED_FROM};
 pub use prove::{OnDrift, Proof};

@@ -1,0 +1,157 @@
+//! A run from its opening balance to its closing one; what lies between is the dispatcher's.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::api::Fault;
+use crate::model::{Credits, RunEvent, RunId, RunRecord, StopCause};
+
+use super::control::Control;
+use super::dispatcher::{Dispatcher, Stop};
+use super::ending::{self, Ending, ExecError};
+use super::observe::{self, ObserveError, Observed};
+use super::recover::recover;
+use super::worker::{Engine, RunOptions, Shared};
+
+/// Carries a run out, or goes on with it, until it is over or stopped.
+///
+/// # Errors
+/// When the ledger can't be used or the balance can't be read: then nothing was sent.
+pub async fn carry_out(
+    engine: &Engine,
+    run: &RunId,
+    options: RunOptions,
+    mut control: Control,
+    events: mpsc::UnboundedSender<RunEvent>,
+) -> Result<Ending, ExecError> {
+    engine.ledger.start(run, engine.clock.now()).await?;
+    let mut record = engine.ledger.run(run)?;
+    if let Some(pace) = options.pace {
+        let settings = &mut record.settings;
+        settings.rate = pace.rate;
+        settings.concurrency = pace.concurrency;
+        settings.poll = pace.poll;
+    }
+    let shared = Arc::new(Shared::new(
+        engine.clone(),
+        run.clone(),
+        record.settings.clone(),
+        events,
+    ));
+    let observed = tokio::select! {
+        biased;
+        cause = control.stopped() => return give_back(&shared, cause).await,
+        read = observe::read(engine, &record.account) => match read {
+            Ok(observed) => observed,
+            Err(ObserveError::Ledger(error)) => return Err(error.into()),
+            Err(ObserveError::Provider(fault)) => {
+                return give_back(&shared, unreadable(&fault)).await;
+            }
+        },
+    };
+    let opening = observed.balance.available().unwrap_or(Credits::MAX);
+    // Asked for together, they are one commit.
+    let (kept, noted, opened) = tokio::join!(
+        observe::keep(engine, &record.account, observed),
+        observe::note(engine, &record.account, observed),
+        engine.ledger.set_opening(run, opening),
+    );
+    noted?;
+    opened?;
+    if let Some(drift) = kept? {
+        shared.outsiders.get_or_init(|| drift);
+    }
+    shared.tell(RunEvent::Started {
+        jobs: record.totals.jobs,
+        done: record.totals.ended,
+        balance: opening,
+    });
+    let leftovers = recover(&shared).await?;
+    let mut dispatcher = Dispatcher::new(shared.clone(), &record, options);
+    dispatcher.take_up(leftovers);
+    let stop = dispatcher.run(&mut control).await;
+    close(&shared, &record, stop, &mut control).await
+}
+
+fn unreadable(fault: &Fault) -> StopCause {
+    let message = fault.message.clone();
+    if ending::is_final(fault) {
+        StopCause::Access { message }
+    } else {
+        StopCause::Unreachable { message }
+    }
+}
+
+/// Ends a run that could not even read the balance, or was stopped while it did.
+async fn give_back(shared: &Shared, cause: StopCause) -> Result<Ending, ExecError> {
+    // What a dead process sent is in doubt whether or not the provider can be reached: a person must see it.
+    recover(shared).await?;
+    let engine = &shared.engine;
+    let ending = Ending::Stopped(cause);
+    let now = engine.clock.now();
+    engine
+        .ledger
+        .finish(&shared.run, &ending.describe(), None, now)
+        .await?;
+    Ok(ending)
+}
+
+/// Reads the closing balance and writes the run's end.
+async fn close(
+    shared: &Shared,
+    record: &RunRecord,
+    stop: Stop,
+    control: &mut Control,
+) -> Result<Ending, ExecError> {
+    let engine = &shared.engine;
+    if stop.at_once {
+        // Changes are written in turn: after this one all that the workers asked for is there to be read.
+        engine
+            .ledger
+            .renew_lease(&shared.run, engine.clock.now())
+            .await?;
+        // Nobody waits any more for the answers to what is on the wire, so these payments are in doubt from now on.
+        recover(shared).await?;
+    }
+    let read = async {
+        match (&stop.cause, stop.at_once) {
+            // Whoever leaves at once waits for nobody; and what can't be recorded need not be asked.
+            (_, true) | (Some(StopCause::Storage { .. }), _) => None,
+            // Worth one question, not a minute of waiting for a provider that is gone.
+            (Some(StopCause::Unreachable { .. }), _) => {
+                let mark = engine.ledger.mark_balance(&record.account).await.ok()?;
+                let balance = engine.service.balance().await.ok()?;
+                Some(Observed { mark, balance })
+            }
+            _ => observe::read(engine, &record.account).await.ok(),
+        }
+    };
+    let observed = tokio::select! {
+        biased;
+        _ = control.stopped() => None,
+        observed = read => observed,
+    };
+    let closing = observed.and_then(|observed| observed.balance.available().ok());
+    let totals = engine.ledger.run(&shared.run)?.totals;
+    let ending = Ending::judge(&totals, stop.cause);
+    let now = engine.clock.now();
+    let note = async {
+        if let Some(observed) = observed {
+            // What is not noted now is noted by the next run.
+            let note = observe::note(engine, &record.account, observed);
+            let keep = observe::keep(engine, &record.account, observed);
+            drop(tokio::join!(keep, note));
+        }
+    };
+    let words = ending.describe();
+    let finish = engine.ledger.finish(&shared.run, &words, closing, now);
+    // Asked for together, they are one commit.
+    let ((), finished) = tokio::join!(note, finish);
+    match finished {
+        Ok(()) => Ok(ending),
+        // The run already stops for the ledger's sake; that it can't write its end either is no news.
+        Err(_) if matches!(ending, Ending::Stopped(StopCause::Storage { .. })) => Ok(ending),
+        Err(error) => Err(error.into()),
+    }
+}
