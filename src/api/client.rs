@@ -282,8 +282,8 @@ fn balance(reply: &Reply) -> Option<Balance> {
 }
 
 fn file_body(response: HttpResponse, url: &Url, from: u64) -> Result<FileBody, Fault> {
-    let start = response.content_range.as_deref().and_then(range_start);
-    if response.status == 206 && start.is_some_and(|start| start != from) {
+    let is_rest = |header: &str| is_rest(header, from);
+    if response.status == 206 && !response.content_range.as_deref().is_some_and(is_rest) {
         return Err(invalid(format!(
             "`{}` sends another range of the file than byte {from} on",
             host_name(url)
@@ -300,10 +300,18 @@ fn file_body(response: HttpResponse, url: &Url, from: u64) -> Result<FileBody, F
     })
 }
 
-/// Reads the first byte of `bytes 100-199/200`.
-fn range_start(header: &str) -> Option<u64> {
-    let range = header.trim().strip_prefix("bytes")?.trim_start();
-    range.split_once('-')?.0.parse().ok()
+/// Tells whether `bytes 100-199/200` is the file from a byte on, to its end as far as that is known.
+fn is_rest(header: &str, from: u64) -> bool {
+    let read = || {
+        let range = header.trim().strip_prefix("bytes")?.trim_start();
+        let (span, total) = range.split_once('/')?;
+        let (start, end) = span.split_once('-')?;
+        let start: u64 = start.parse().ok()?;
+        let end: u64 = end.parse().ok()?;
+        let reaches_end = total == "*" || total.parse().ok() == end.checked_add(1);
+        Some(start == from && reaches_end)
+    };
+    read().unwrap_or(false)
 }
 
 /// Judges a file server's refusal: it is no word of the provider about key, content or credits.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::ledger::HeldJob;
 
 /// One file of a job.
@@ -76,6 +78,17 @@ pub(super) fn temporary(target: &Path, job: &HeldJob, number: usize) -> PathBuf 
         plain(job.id.as_str()),
         job.ordinal
     ))
+}
+
+/// Returns the name of a download that is not complete.
+///
+/// A later attempt finds it by the job and the address, whose query may be another signature by then. The address is
+/// in it so that what is left of another file is never taken for the beginning of this one.
+pub(super) fn partial(target: &Path, job: &HeldJob, number: usize, url: &str) -> PathBuf {
+    let address = url.split(['?', '#']).next().unwrap_or(url);
+    let digest = Sha256::digest(address);
+    let mark: String = digest[..6].iter().map(|b| format!("{b:02x}")).collect();
+    with_suffix(&temporary(target, job, number), &format!("-{mark}"))
 }
 
 /// Tells a file's kind from what the provider said, or else from its address or type.

@@ -20,6 +20,7 @@ mod control;
 mod dispatcher;
 mod ending;
 mod failures;
+mod fetch;
 mod files;
 mod limiter;
 mod observe;

@@ -190,6 +190,19 @@ pub(super) struct Sum {
 }
 
 impl Sum {
+    /// Adds up what a file holds.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut sum = Self::default();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(sum),
+                read => sum.add(&buffer[..read]),
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, chunk: &[u8]) {
         self.bytes = self.bytes.saturating_add(length(chunk.len()));
         self.hasher.update(chunk);
@@ -210,15 +223,7 @@ impl Sum {
 
 /// Reads a file's size and SHA-256.
 pub(super) fn digest(path: &Path) -> io::Result<Content> {
-    let mut file = File::open(path)?;
-    let mut sum = Sum::default();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(sum.content()),
-            read => sum.add(&buffer[..read]),
-        }
-    }
+    Sum::of(path).map(Sum::content)
 }
 
 fn slashed(path: &Path) -> String {

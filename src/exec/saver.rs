@@ -1,49 +1,17 @@
 //! Brings a job's result to disk. Everything here is free of charge and may be done again.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::StreamExt;
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-
-use crate::api::{Fault, FileBody};
 use crate::ledger::{HeldJob, JobEvent};
 use crate::model::{Download, JobResult, RunEvent};
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::backoff;
+use super::fetch::{SaveError, fetch};
 use super::files::{self, Name};
-use super::output::{self, Content, Placed, Sum};
+use super::output::{self, Placed};
 use super::worker::{Message, Shared, storage};
-
-/// The largest file that is taken: an hour of uncompressed stereo is well below it.
-const FILE_BYTES_MAX: u64 = 2 << 30;
-
-/// Why a result could not be saved for now.
-#[derive(Debug, thiserror::Error)]
-enum SaveError {
-    #[error("{0}")]
-    Fetch(#[from] Fault),
-    #[error("`{file}`: {error}")]
-    Disk { file: String, error: io::Error },
-    #[error("the file at the provider {0}")]
-    Implausible(&'static str),
-    #[error("{got} bytes came instead of {promised}")]
-    Length { got: u64, promised: u64 },
-    #[error("the file is larger than {FILE_BYTES_MAX} bytes")]
-    TooLarge,
-}
-
-impl SaveError {
-    fn disk(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        |error| Self::Disk {
-            file: path.display().to_string(),
-            error,
-        }
-    }
-}
 
 /// Saves the files of a job whose result is recorded.
 pub(super) async fn save(shared: Arc<Shared>, job: HeldJob, result: JobResult) -> Message {
@@ -110,7 +78,7 @@ async fn files_of(
         let source = sources.get(index).filter(|path| is_there(path));
         let placed = match source {
             Some(path) => copy(shared, job, download, path, number, many)?,
-            None => fetch_patiently(shared, job, download, number, many).await?,
+            None => fetch(shared, job, result, index).await?,
         };
         describe(shared, job, result, index, &placed)?;
         shared.tell(RunEvent::Saved {
@@ -171,101 +139,6 @@ fn texts(shared: &Shared, job: &HeldJob, result: &JobResult) -> Result<Vec<Strin
         saved.push(file);
     }
     Ok(saved)
-}
-
-async fn fetch_patiently(
-    shared: &Shared,
-    job: &HeldJob,
-    download: &Download,
-    number: usize,
-    many: bool,
-) -> Result<Placed, SaveError> {
-    let mut rng = fastrand::Rng::with_seed(shared.engine.seed ^ u64::from(job.ordinal.0));
-    let mut attempt = 1;
-    loop {
-        let slot = shared.download_slots.acquire().await;
-        let fetched = fetch(shared, job, download, number, many).await;
-        drop(slot);
-        match fetched {
-            Err(SaveError::Disk { .. } | SaveError::TooLarge) => return fetched,
-            Err(_) if attempt < backoff::DOWNLOAD_ATTEMPTS => {
-                shared
-                    .engine
-                    .clock
-                    .sleep(backoff::wait(attempt, &mut rng))
-                    .await;
-            }
-            _ => return fetched,
-        }
-        attempt += 1;
-    }
-}
-
-async fn fetch(
-    shared: &Shared,
-    job: &HeldJob,
-    download: &Download,
-    number: usize,
-    many: bool,
-) -> Result<Placed, SaveError> {
-    let body = shared.engine.service.download(&download.url, 0).await?;
-    let extension = files::extension(
-        download.extension.as_deref(),
-        &download.url,
-        body.content_type.as_deref(),
-    );
-    let name = Name {
-        number,
-        many,
-        label: download.label.as_deref(),
-        extension: &extension,
-    };
-    let target = files::target(job, &name);
-    let temporary = shared.out.path(files::temporary(&target, job, number));
-    shared
-        .out
-        .prepare(&target)
-        .map_err(SaveError::disk(&target))?;
-    let written = stream_to(body, &temporary).await;
-    let placed = written.and_then(|content| {
-        if let Some(why) = files::implausible(&temporary).map_err(SaveError::disk(&temporary))? {
-            return Err(SaveError::Implausible(why));
-        }
-        let placed = shared.out.place(&temporary, &target, content);
-        placed.map_err(SaveError::disk(&target))
-    });
-    if placed.is_err() {
-        // What is left of a failed attempt is of no use; that it can't be removed changes nothing.
-        drop(std::fs::remove_file(&temporary));
-    }
-    placed
-}
-
-/// Writes a body to a file as it comes, and makes it durable.
-async fn stream_to(mut body: FileBody, path: &Path) -> Result<Content, SaveError> {
-    let mut file = tokio::fs::File::create(path)
-        .await
-        .map_err(SaveError::disk(path))?;
-    let mut sum = Sum::default();
-    while let Some(chunk) = body.body.next().await {
-        let chunk = chunk?;
-        sum.add(&chunk);
-        if sum.bytes() > FILE_BYTES_MAX {
-            return Err(SaveError::TooLarge);
-        }
-        file.write_all(&chunk)
-            .await
-            .map_err(SaveError::disk(path))?;
-    }
-    if let Some(promised) = body.content_length
-        && promised != sum.bytes()
-    {
-        let got = sum.bytes();
-        return Err(SaveError::Length { got, promised });
-    }
-    file.flush().await.map_err(SaveError::disk(path))?;
-    file.sync_all().await.map_err(SaveError::disk(path))?;
-    Ok(sum.content())
 }
 
 fn copy(
