@@ -234,6 +234,7 @@ async fn ours(origin: &str, shape: Shape, folder: &Path, ledger: Ledger) -> Dura
         limits: SpendLimits::default(),
         simulator: Value::Null,
         plan: None,
+        fresh: false,
     };
     let run = RunId::new(format!("bench-{}", Timestamp::now().as_nanosecond()));
     let new = NewRun {

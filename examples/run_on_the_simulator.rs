@@ -77,6 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             limits: SpendLimits::default(),
             simulator: serde_json::Value::Null,
             plan: None,
+            fresh: false,
         },
     };
     engine.ledger.enroll(new, clock.now()).await?;

@@ -288,6 +288,7 @@ async fn enrol(
         limits,
         simulator: json!(null),
         plan: None,
+        fresh: false,
     };
     let run = RunId::new(id);
     let new = NewRun {

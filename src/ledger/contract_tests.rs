@@ -49,6 +49,7 @@ pub(super) fn new_run(id: &str, limits: SpendLimits) -> NewRun {
             limits,
             simulator: json!({"credits": 1000}),
             plan: None,
+            fresh: false,
         },
     }
 }
@@ -267,7 +268,7 @@ contract! {
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     two_runs_that_want_the_same_buy_it_once
     what_another_run_may_have_bought_is_not_bought
-    what_was_bought_before_a_run_was_made_can_be_bought_afresh
+    a_run_that_buys_afresh_looks_nowhere
 }
 
 async fn a_job_goes_its_way(ledger: &Ledger) {
@@ -811,17 +812,15 @@ async fn what_another_run_may_have_bought_is_not_bought(ledger: &Ledger) {
     ledger.verify().unwrap();
 }
 
-async fn what_was_bought_before_a_run_was_made_can_be_bought_afresh(ledger: &Ledger) {
+async fn a_run_that_buys_afresh_looks_nowhere(ledger: &Ledger) {
     observe(ledger, 100).await;
     let first = started(ledger, new_run("one", cap(50)), vec![new_job(0, 10)]).await;
     assert_eq!(hold(ledger, &first, 1).await.0, vec![0]);
     buy(ledger, &first, 0).await;
-    let second = new_run("two", cap(50));
-    let id = second.id.clone();
-    ledger.enroll(second, at(9)).await.unwrap();
-    ledger.add_jobs(&id, vec![new_job(0, 10)]).await.unwrap();
-    ledger.start(&id, at(9)).await.unwrap();
-    assert_eq!(hold_beside(ledger, &id, 10).await, (vec![0], vec![], 0));
+    let mut second = new_run("two", cap(50));
+    second.settings.fresh = true;
+    let second = started(ledger, second, vec![new_job(0, 10)]).await;
+    assert_eq!(hold_beside(ledger, &second, 10).await, (vec![0], vec![], 0));
 }
 
 async fn a_run_belongs_to_one_process_at_a_time(ledger: &Ledger) {
@@ -1128,7 +1127,8 @@ async fn an_account_knows_who_used_and_who_holds(ledger: &Ledger) {
     let new = new_run("r2", SpendLimits::default());
     let now = at(2 * day);
     ledger.enroll(new.clone(), now).await.unwrap();
-    ledger.add_jobs(&new.id, vec![new_job(0, 7)]).await.unwrap();
+    let jobs = only_of("r2", std::iter::once(new_job(0, 7)));
+    ledger.add_jobs(&new.id, jobs).await.unwrap();
     ledger.start(&new.id, now).await.unwrap();
     ledger.hold(&new.id, 1, now).await.unwrap();
     let idle = new_run("r3", SpendLimits::default());

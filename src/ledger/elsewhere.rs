@@ -1,11 +1,12 @@
 //! The same job in another run: what one content means for whoever wants it a second time.
 //!
 //! A plan finds what was paid for before it was made. What other runs buy after that is looked up when a job
-//! is to be held, in the transaction of the hold: two runs that want the same thing at the same time buy it once.
+//! is to be held, in the transaction of the hold: two runs that want the same thing at the same time buy it once. A run
+//! that is to buy afresh looks nowhere. No time is compared: clocks go backwards.
 
 use crate::model::{JobId, JobState, Ordinal, Reuse, RunId};
 
-/// A job of another run of the account with the same fingerprint, held or sent since this run was made.
+/// A job of another run of the account with the same fingerprint, in hand or bought.
 #[derive(Clone, Debug)]
 pub(super) struct Other {
     pub run: RunId,

@@ -104,6 +104,9 @@ pub struct RunSettings {
     /// The digest of the saved plan that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// Whether it buys again what was bought before.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// A run's sums, derived from its jobs.

@@ -40,6 +40,7 @@ pub(super) fn run(state: RunState) -> RunRecord {
             },
             simulator: json!(null),
             plan: None,
+            fresh: false,
         },
         state,
         ending: (state == RunState::Stopped).then(|| "credits ran out".to_owned()),

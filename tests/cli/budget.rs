@@ -102,7 +102,7 @@ fn a_payment_in_doubt_is_held_and_the_command_that_frees_it_is_named() {
     let env = env();
     let faults = "[provider.simulator]\nfaults = [\"reset-before@1\"]";
     env.write("songs.toml", &SONGS.replace("[provider.simulator]", faults));
-    env.run_ok(5, &["run", "songs.toml"]);
+    env.run_ok(5, &["run", "songs.toml", "--keep-doubts"]);
     let shown = env.run(&["budget", "--offline"]);
     let (_, runs) = shown.split_once("\n\n").unwrap();
     assert_snapshot!(runs, @r"

@@ -63,7 +63,7 @@ fn a_resume_takes_how_long_to_wait_too() {
         &format!("{before}{faults}\n{after}").replace("takes = 12\n", ""),
     );
     env.run_ok(8, &["run", "lines.toml"]);
-    env.run_ok(5, &["resume", "--timeout", "30s"]);
+    env.run_ok(5, &["resume", "--timeout", "30s", "--keep-doubts"]);
     let report = env.read("out/lines/spend.csv");
     assert!(
         report.contains("in-doubt") && report.contains("30 s"),

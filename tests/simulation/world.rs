@@ -301,6 +301,7 @@ impl World {
             limits: self.scenario.limits.clone(),
             simulator: serde_json::Value::Null,
             plan: None,
+            fresh: false,
         }
     }
 

@@ -135,6 +135,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
             &out,
             &connection,
             saved.as_ref().map(|saved| saved.digest.as_str()),
+            saved.as_ref().map_or(args.fresh, |saved| saved.head.fresh),
         ),
     };
     enrol(
@@ -270,7 +271,13 @@ fn connect(
 }
 
 /// Returns what the ledger keeps of how the run is carried out, so that a resume does the same.
-fn settings(batch: &Batch, out: &Path, connection: &Connection, plan: Option<&str>) -> RunSettings {
+fn settings(
+    batch: &Batch,
+    out: &Path,
+    connection: &Connection,
+    plan: Option<&str>,
+    fresh: bool,
+) -> RunSettings {
     let settings = &batch.settings;
     let simulator = if settings.is_in_process() {
         Value::Object(batch.manifest.provider.simulator.clone())
@@ -293,6 +300,7 @@ fn settings(batch: &Batch, out: &Path, connection: &Connection, plan: Option<&st
         limits: batch.limits(connection.clock.now()),
         simulator,
         plan: plan.map(str::to_owned),
+        fresh,
     }
 }
 

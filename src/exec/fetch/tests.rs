@@ -163,6 +163,7 @@ async fn process(out: &TempDir, task: Option<&str>, url: &str, script: &[Act]) -
         limits: SpendLimits::default(),
         simulator: json!(null),
         plan: None,
+        fresh: false,
     };
     let (events, _) = mpsc::unbounded_channel();
     let shared = Shared::new(engine, RunId::new("r1"), settings, events);

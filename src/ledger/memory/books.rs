@@ -352,7 +352,7 @@ impl Books {
     fn verdict(&self, place: usize, job: Ordinal, now: Timestamp) -> Result<Verdict, LedgerError> {
         let run = &self.runs[place];
         let wanted = run.need(job)?;
-        if wanted.entry.reused {
+        if wanted.entry.reused || run.record.settings.fresh {
             return Ok(Verdict::Buy);
         }
         let mut others = Vec::new();
@@ -362,15 +362,11 @@ impl Books {
             }
             let is_alive = other.record.state == RunState::Running
                 && other.lease.is_some_and(|(_, until)| now < until);
-            let is_new = |job: &&Job| {
-                let sent = job.entry.submitted_at;
-                at > place || sent.is_none_or(|sent| sent >= run.record.created_at)
-            };
             let same = other.jobs.values().filter(|job| {
                 let is_bought = job.entry.is_in_hand() || job.entry.state == JobState::Saved;
                 job.job.fingerprint == wanted.job.fingerprint && !job.entry.reused && is_bought
             });
-            others.extend(same.filter(is_new).map(|job| Other {
+            others.extend(same.map(|job| Other {
                 run: other.record.id.clone(),
                 job: job.job.id.clone(),
                 ordinal: job.job.ordinal,

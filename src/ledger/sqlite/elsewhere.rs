@@ -9,12 +9,13 @@ use crate::model::{Fingerprint, JobId, JobState, Ordinal, Reuse, RunId, RunState
 use super::error::{Trouble, corrupt};
 use super::record::load_entry;
 use super::rows::{RunHead, fingerprint, maybe_time, ordinal, run_state, to_json, write_entry};
+use super::runs::terms;
 
 /// The second line is the condition of the index `jobs_content`, so that the index is used.
 pub(in crate::ledger) const OTHERS: &str = "SELECT r.id, t.id, j.ordinal, j.state, r.state, r.lease_until FROM jobs j \
      JOIN runs r ON r.key = j.run JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
      WHERE j.fingerprint = ?1 AND j.reused = 0 AND (j.in_hand = 1 OR j.state = 'saved') \
-     AND j.run <> ?2 AND r.account = ?3 AND (j.submitted_at IS NULL OR j.submitted_at >= ?4 OR j.run > ?2)";
+     AND j.run <> ?2 AND r.account = ?3";
 
 /// Judges what a job that may start wants to buy.
 pub(super) fn verdict(
@@ -38,15 +39,13 @@ pub(super) fn verdict_of(
         .query_row(params![head.key, job.0], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    if is_reused {
+    if is_reused || terms(connection, head.key)?.fresh {
         return Ok(Verdict::Buy);
     }
     verdict(connection, head, fingerprint(&print)?, now)
 }
 
-/// Finds the jobs of other runs with this content that were held or sent since this run was made.
-///
-/// What is older the plan knew, and if it is bought all the same it is wanted afresh.
+/// Finds the jobs of other runs with this content that are in hand or were bought.
 fn others(
     connection: &Connection,
     head: &RunHead,
@@ -54,12 +53,7 @@ fn others(
     now: Timestamp,
 ) -> Result<Vec<Other>, Trouble> {
     let mut statement = connection.prepare_cached(OTHERS)?;
-    let mut rows = statement.query(params![
-        print.0,
-        head.key,
-        head.account,
-        head.created_at.as_microsecond()
-    ])?;
+    let mut rows = statement.query(params![print.0, head.key, head.account])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let name = row.get_ref(3)?.as_str().map_err(corrupt)?;

@@ -24,7 +24,7 @@ use super::rows::{
     ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, amount, count, credits, entry, family, fingerprint,
     from_json, list, maybe_credits, ordinal, write_entry,
 };
-use super::runs::{fence, limits};
+use super::runs::{Terms, fence, terms};
 
 /// The condition of the index `jobs_ready`, word for word, so that the index is used.
 const READY: &str = "in_hand = 0 AND pending = 0 AND state IN ('planned', 'released')";
@@ -40,14 +40,18 @@ pub(super) fn hold(
     let connection = group.settle()?;
     let head = RunHead::load(connection, run)?;
     fence(connection, &head, owner, now)?;
-    let limits = limits(connection, head.key)?;
+    let Terms { limits, fresh } = terms(connection, head.key)?;
     let in_hand = InHand::of(connection, head.key)?;
     let figures = figures(connection, &head, in_hand.held, &limits)?;
     let mut room = Room::new(&limits, &figures)?;
 
     let mut answer = HoldAnswer::default();
     let found = candidates(connection, head.key, want, room.tightest().1, cutoff)?;
-    let candidates = sift(group, &head, owner, found, now, &mut answer.deferred)?;
+    let candidates = if fresh {
+        found.into_iter().map(|(candidate, _)| candidate).collect()
+    } else {
+        sift(group, &head, owner, found, now, &mut answer.deferred)?
+    };
     // Those that were skipped have ended.
     let head = RunHead::load(group.settle()?, run)?;
     let (chosen, first_unfit) = match cutoff {

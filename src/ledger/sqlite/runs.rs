@@ -205,18 +205,24 @@ pub(super) fn settings(connection: &Connection, run: i64) -> Result<RunSettings,
     Ok(from_json(&text)?)
 }
 
-/// Reads what a run may take: of its settings no more than that, as it is read for every hold.
-pub(super) fn limits(connection: &Connection, run: i64) -> Result<SpendLimits, Trouble> {
-    #[derive(serde::Deserialize)]
-    struct Limited {
-        limits: SpendLimits,
-    }
+/// What every hold needs to know of a run's settings.
+#[derive(serde::Deserialize)]
+pub(super) struct Terms {
+    /// What it may take.
+    pub(super) limits: SpendLimits,
+    /// Whether it buys again what was bought before.
+    #[serde(default)]
+    pub(super) fresh: bool,
+}
+
+/// Reads the terms of a run.
+pub(super) fn terms(connection: &Connection, run: i64) -> Result<Terms, Trouble> {
     let mut statement = connection.prepare_cached("SELECT settings FROM runs WHERE key = ?1")?;
     let mut rows = statement.query([run])?;
     match rows.next()? {
         Some(row) => {
             let text = row.get_ref(0)?.as_str().map_err(corrupt)?;
-            Ok(from_json::<Limited>(text)?.limits)
+            Ok(from_json(text)?)
         }
         None => Err(corrupt(format!("run {run} has no settings")).into()),
     }
