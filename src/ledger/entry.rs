@@ -135,6 +135,31 @@ impl JobEvent {
     }
 }
 
+/// What a store finds jobs by, whatever their state: most steps do not change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Ended without a result.
+    Out,
+    /// May start, now or once others have.
+    Waits,
+    /// A process works on it, or must look at it after a crash.
+    InHand,
+    /// Ended with its result.
+    Saved,
+}
+
+impl Stage {
+    /// Returns its number in the tables.
+    pub(super) const fn code(self) -> i64 {
+        match self {
+            Self::Out => 0,
+            Self::Waits => 1,
+            Self::InHand => 2,
+            Self::Saved => 3,
+        }
+    }
+}
+
 /// What the ledger keeps of a job's state and credits: all that a step reads and changes, its result apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -208,6 +233,16 @@ impl Entry {
         self.claimed
             || self.state.holds_credits()
             || matches!(self.state, JobState::Accepted | JobState::Succeeded)
+    }
+
+    /// Returns which of the ledger's lists it stands on.
+    pub(super) const fn stage(&self) -> Stage {
+        match self.state {
+            _ if self.is_in_hand() => Stage::InHand,
+            JobState::Saved => Stage::Saved,
+            state if state.is_startable() => Stage::Waits,
+            _ => Stage::Out,
+        }
     }
 
     /// Sets its cost aside, or claims it when it is reused. Whether the limits allow it is the caller's question.

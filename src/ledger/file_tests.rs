@@ -105,6 +105,55 @@ fn many_processes_share_one_budget_without_going_over() {
     assert_eq!(Credits::sum(charged), Ok(credits(994)));
 }
 
+#[tokio::test]
+async fn what_another_process_did_to_a_job_is_seen_by_the_next_step() {
+    let (_folder, path) = folder();
+    let (one, other) = (Ledger::open(&path).unwrap(), Ledger::open(&path).unwrap());
+    observe(&one, 100).await;
+    let run = started(&one, new_run("r1", cap(100)), vec![new_job(0, 10)]).await;
+    one.hold(&run, 1, at(1)).await.unwrap();
+    let job = Ordinal(0);
+    let send = vec![JobEvent::Send];
+    one.record(&run, job, send, at(2)).await.unwrap();
+    let lose = vec![
+        JobEvent::Doubt { error: words() },
+        JobEvent::Lose { error: words() },
+    ];
+    other.record(&run, job, lose, at(3)).await.unwrap();
+    // To the first it may still look like a request under way; its charge would be counted twice.
+    let late = one.record(&run, job, vec![accept()], at(4)).await;
+    assert!(
+        matches!(late, Err(LedgerError::IllegalStep { .. })),
+        "{late:?}"
+    );
+    assert_eq!(one.run(&run).unwrap().totals.charged, credits(10));
+    one.verify().unwrap();
+}
+
+#[tokio::test]
+async fn a_step_that_was_undone_is_not_built_upon() {
+    let (_folder, path) = folder();
+    let ledger = Ledger::open(&path).unwrap();
+    observe(&ledger, 100).await;
+    let jobs = vec![new_job(0, 10), needing(1, 5, &[0])];
+    let run = started(&ledger, new_run("r1", cap(100)), jobs).await;
+    ledger.hold(&run, 2, at(1)).await.unwrap();
+    let job = Ordinal(0);
+    // One request of the group writes and is refused afterwards, so that all of it is undone and done again.
+    let good = ledger.record(&run, job, vec![JobEvent::Send], at(2));
+    let bad = ledger.add_jobs(&run, vec![new_job(2, 1)]);
+    let again = ledger.record(&run, job, vec![JobEvent::Send], at(2));
+    let (good, bad, again) = tokio::join!(good, bad, again);
+    assert_eq!(good, Ok(JobState::Sent));
+    assert!(bad.is_err());
+    assert!(matches!(again, Err(LedgerError::IllegalStep { .. })));
+    ledger
+        .record(&run, job, vec![accept()], at(3))
+        .await
+        .unwrap();
+    ledger.verify().unwrap();
+}
+
 #[test]
 fn many_processes_may_make_the_file_at_once() {
     for _ in 0..5 {
@@ -252,7 +301,7 @@ async fn a_row_that_makes_no_sense_is_reported_and_not_used() {
         ("UPDATE jobs SET state = 'sent'", "no legal step"),
         ("UPDATE jobs SET state = 'paid'", "state `paid`"),
         ("UPDATE jobs SET held = 10", "`held`"),
-        ("UPDATE jobs SET in_hand = 1", "`in_hand`"),
+        ("UPDATE jobs SET stage = 2", "`stage`"),
     ] {
         let (_folder, path) = folder();
         let ledger = Ledger::open_inline(&path).unwrap();
@@ -349,22 +398,22 @@ fn the_queue_and_the_holds_are_read_by_their_indexes() {
         started(&ledger, new_run("r1", cap(1)), vec![new_job(0, 1)]).await;
     });
     let connection = Connection::open(&path).unwrap();
-    let ready = "in_hand = 0 AND pending = 0 AND state IN ('planned', 'released')";
+    let ready = "stage = 1 AND pending = 0";
     for (query, index) in [
         (
             format!("SELECT MIN(cost) FROM jobs WHERE run = 1 AND cost > 0 AND {ready}"),
-            "USING INDEX jobs_ready (run=? AND cost>?)",
+            "USING COVERING INDEX jobs_ready (run=? AND cost>?)",
         ),
         (
             format!(
                 "SELECT priority, ordinal, cost FROM jobs WHERE run = 1 AND cost = 1 AND {ready} \
                  ORDER BY priority DESC, ordinal LIMIT 9"
             ),
-            "USING INDEX jobs_ready (run=? AND cost=?)",
+            "USING COVERING INDEX jobs_ready (run=? AND cost=?)",
         ),
         (
             "SELECT SUM(j.held) FROM jobs j CROSS JOIN runs r \
-             WHERE j.in_hand = 1 AND r.key = j.run AND r.account = 1"
+             WHERE j.stage = 2 AND r.key = j.run AND r.account = 1"
                 .to_owned(),
             "SCAN j USING COVERING INDEX jobs_in_hand",
         ),

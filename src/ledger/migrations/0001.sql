@@ -55,7 +55,7 @@ CREATE TABLE jobs (
     reused        INTEGER NOT NULL,
     blocked       INTEGER NOT NULL,
     pending       INTEGER NOT NULL CHECK (pending >= 0),             -- jobs it needs that have no result yet
-    in_hand       INTEGER NOT NULL,                                  -- a process works on it, or must look at it
+    stage         INTEGER NOT NULL CHECK (stage BETWEEN 0 AND 3),    -- 0 nothing bought, 1 waits, 2 in hand, 3 saved
     state         TEXT    NOT NULL,
     held          INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, cost)),
     charged       INTEGER NOT NULL DEFAULT 0 CHECK (charged IN (0, cost)),
@@ -70,16 +70,17 @@ CREATE TABLE jobs (
     PRIMARY KEY (run, ordinal)
 ) STRICT, WITHOUT ROWID;
 
+-- No index has a condition on the state, so that a step within a stage writes to none of them.
 -- The queue: for each price, the jobs that may start, best first.
 CREATE INDEX jobs_ready ON jobs (run, cost, priority DESC, ordinal)
-    WHERE in_hand = 0 AND pending = 0 AND state IN ('planned', 'released');
+    WHERE stage = 1 AND pending = 0;
 
 -- What is being bought, and what was: so that another run does not buy it again.
 CREATE INDEX jobs_content ON jobs (fingerprint)
-    WHERE reused = 0 AND (in_hand = 1 OR state = 'saved');
+    WHERE reused = 0 AND stage >= 2;
 
 -- What is set aside, and what a crash leaves behind: few rows however long the history.
-CREATE INDEX jobs_in_hand ON jobs (run, held, in_hand) WHERE in_hand = 1;
+CREATE INDEX jobs_in_hand ON jobs (run, held) WHERE stage = 2;
 
 CREATE TABLE job_texts (
     run       INTEGER NOT NULL,

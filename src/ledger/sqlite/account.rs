@@ -15,7 +15,7 @@ use super::rows::{RunHead, account_key, credits, maybe_credits, maybe_time};
 /// Runs that may have used credits since `?2`, or hold some.
 const INVOLVED: &str = "WHERE a.id = ?1 AND r.state <> 'enrolling' AND ( \
      (r.charged > 0 AND (r.created_at >= ?2 OR r.finished_at IS NULL OR r.finished_at >= ?2)) \
-     OR EXISTS (SELECT 1 FROM jobs j WHERE j.run = r.key AND j.in_hand = 1 AND j.held > 0))";
+     OR EXISTS (SELECT 1 FROM jobs j WHERE j.run = r.key AND j.stage = 2 AND j.held > 0))";
 
 pub(super) fn books(
     connection: &Connection,
@@ -78,7 +78,7 @@ fn share(connection: &Connection, run: RunRecord, begin: i64) -> Result<RunShare
     let doubt: i64 = connection
         .prepare_cached(
             "SELECT COALESCE(SUM(held), 0) FROM jobs \
-             WHERE run = ?1 AND in_hand = 1 AND state = 'in-doubt'",
+             WHERE run = ?1 AND stage = 2 AND state = 'in-doubt'",
         )?
         .query_row([head.key], |row| row.get(0))?;
     Ok(RunShare {

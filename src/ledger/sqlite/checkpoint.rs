@@ -27,7 +27,7 @@ fn is_quiet(connection: &Connection, account: i64, mark: BalanceMark) -> Result<
     let in_flight: i64 = connection
         .prepare_cached(
             "SELECT COUNT(*) FROM jobs j CROSS JOIN runs r ON r.key = j.run \
-             WHERE j.in_hand = 1 AND r.account = ?1 AND j.state IN ('sent', 'accepted')",
+             WHERE j.stage = 2 AND r.account = ?1 AND j.state IN ('sent', 'accepted')",
         )?
         .query_row([account], |row| row.get(0))?;
     Ok(in_flight == 0 && sums(connection, account)? == mark)
@@ -58,7 +58,7 @@ fn doubts(connection: &Connection, account: i64, since: Timestamp) -> Result<Vec
         "SELECT r.id, j.ordinal, t.id, j.price, j.submitted_at FROM jobs j \
          CROSS JOIN runs r ON r.key = j.run \
          JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
-         WHERE j.in_hand = 1 AND r.account = ?1 AND j.state = 'in-doubt' AND j.submitted_at >= ?2 \
+         WHERE j.stage = 2 AND r.account = ?1 AND j.state = 'in-doubt' AND j.submitted_at >= ?2 \
          ORDER BY r.key, j.ordinal",
     )?;
     let mut rows = statement.query(params![account, since.as_microsecond()])?;

@@ -14,7 +14,7 @@ use super::runs::terms;
 /// The second line is the condition of the index `jobs_content`, so that the index is used.
 pub(in crate::ledger) const OTHERS: &str = "SELECT r.id, t.id, j.ordinal, j.state, r.state, r.lease_until FROM jobs j \
      JOIN runs r ON r.key = j.run JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
-     WHERE j.fingerprint = ?1 AND j.reused = 0 AND (j.in_hand = 1 OR j.state = 'saved') \
+     WHERE j.fingerprint = ?1 AND j.reused = 0 AND j.stage >= 2 \
      AND j.run <> ?2 AND r.account = ?3";
 
 /// Judges what a job that may start wants to buy.
@@ -79,12 +79,13 @@ pub(super) fn use_another(
     job: Ordinal,
     reuse: &Reuse,
 ) -> Result<(), Trouble> {
-    let mut entry = load_entry(connection, run, job)?;
+    let before = load_entry(connection, run, job)?;
+    let mut entry = before.clone();
     entry.use_another();
     connection
         .prepare_cached("UPDATE jobs SET reused = 1, cost = 0 WHERE run = ?1 AND ordinal = ?2")?
         .execute(params![run, job.0])?;
-    write_entry(connection, run, job, &entry)?;
+    write_entry(connection, run, job, &before, &entry)?;
     connection
         .prepare_cached("UPDATE job_texts SET reuse = ?3 WHERE run = ?1 AND ordinal = ?2")?
         .execute(params![run, job.0, to_json(reuse)?])?;

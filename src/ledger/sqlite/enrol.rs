@@ -139,8 +139,8 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO jobs (run, ordinal, fingerprint, price, cost, priority, reused, blocked, \
-             pending, in_hand, state, finished_at, error) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12)",
+             pending, stage, state, finished_at, error) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             run,
@@ -152,6 +152,7 @@ fn insert(
             entry.reused,
             entry.blocked,
             i64::try_from(pending).map_err(corrupt)?,
+            entry.stage().code(),
             entry.state.as_str(),
             entry.finished_at.map(|time| time.as_microsecond()),
             entry.error,

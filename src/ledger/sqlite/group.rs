@@ -10,6 +10,7 @@ use crate::ledger::store::slot;
 use crate::model::{Credits, JobState, RunId};
 
 use super::error::Trouble;
+use super::recent::Recent;
 use super::rows::{RunHead, amount};
 
 /// By how much the counters of a run change.
@@ -51,12 +52,15 @@ pub(super) struct Group<'c> {
     connection: &'c Connection,
     head: Option<RunHead>,
     sums: Option<Sums>,
+    /// What was written lately.
+    pub(super) recent: &'c mut Recent,
 }
 
 impl<'c> Group<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Self {
+    pub(super) fn new(connection: &'c Connection, recent: &'c mut Recent) -> Self {
         Self {
             connection,
+            recent,
             head: None,
             sums: None,
         }
@@ -80,6 +84,7 @@ impl<'c> Group<'c> {
     pub(super) fn forget(&mut self) {
         self.head = None;
         self.sums = None;
+        self.recent.forget();
     }
 
     /// Reads a run's head, or takes the one that was kept; its sums may be out of date.

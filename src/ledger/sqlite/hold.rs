@@ -27,7 +27,7 @@ use super::rows::{
 use super::runs::{Terms, fence, terms};
 
 /// The condition of the index `jobs_ready`, word for word, so that the index is used.
-const READY: &str = "in_hand = 0 AND pending = 0 AND state IN ('planned', 'released')";
+const READY: &str = "stage = 1 AND pending = 0";
 
 pub(super) fn hold(
     group: &mut Group<'_>,
@@ -59,7 +59,7 @@ pub(super) fn hold(
         Cutoff::Soft | Cutoff::Cautious => (choose(candidates, want, &mut room), None),
     };
     for chosen in chosen {
-        answer.jobs.push(take(connection, &head, chosen.ordinal)?);
+        answer.jobs.push(take(group, &head, chosen.ordinal)?);
     }
     // What waits for another run may cost nothing in the end.
     if answer.jobs.len() < want && answer.deferred == 0 {
@@ -126,7 +126,7 @@ impl InHand {
     fn of(connection: &Connection, run: i64) -> Result<Self, Trouble> {
         let (jobs, held) = connection
             .prepare_cached(
-                "SELECT COUNT(*), COALESCE(SUM(held), 0) FROM jobs WHERE run = ?1 AND in_hand = 1",
+                "SELECT COUNT(*), COALESCE(SUM(held), 0) FROM jobs WHERE run = ?1 AND stage = 2",
             )?
             .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Self {
@@ -169,7 +169,7 @@ pub(super) fn held_by(connection: &Connection, account: i64) -> Result<Credits, 
     let held: i64 = connection
         .prepare_cached(
             "SELECT COALESCE(SUM(j.held), 0) FROM jobs j CROSS JOIN runs r \
-             WHERE j.in_hand = 1 AND r.key = j.run AND r.account = ?1",
+             WHERE j.stage = 2 AND r.key = j.run AND r.account = ?1",
         )?
         .query_row([account], |row| row.get(0))?;
     Ok(credits(held)?)
@@ -207,8 +207,8 @@ fn next_cost(connection: &Connection, run: i64, above: i64) -> Result<Option<i64
 fn later_fits(connection: &Connection, run: i64, left: Credits) -> Result<bool, Trouble> {
     let found = connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM jobs WHERE run = ?1 AND cost <= ?2 AND in_hand = 0 \
-             AND pending > 0 AND state IN ('planned', 'released'))",
+            "SELECT EXISTS (SELECT 1 FROM jobs WHERE run = ?1 AND cost <= ?2 AND stage = 1 \
+             AND pending > 0)",
         )?
         .query_row(params![run, amount(left)?], |row| row.get(0))?;
     Ok(found)
@@ -281,7 +281,8 @@ pub(super) fn held_job(row: &Row<'_>, entry: &Entry) -> Result<HeldJob, Trouble>
     })
 }
 
-fn take(connection: &Connection, head: &RunHead, job: Ordinal) -> Result<HeldJob, Trouble> {
+fn take(group: &mut Group<'_>, head: &RunHead, job: Ordinal) -> Result<HeldJob, Trouble> {
+    let connection = group.connection();
     static SELECT: LazyLock<String> = LazyLock::new(|| {
         format!(
             "SELECT {ENTRY_COLUMNS}, {HELD_COLUMNS} FROM jobs j \
@@ -299,8 +300,10 @@ fn take(connection: &Connection, head: &RunHead, job: Ordinal) -> Result<HeldJob
         })?
         .next()
         .ok_or_else(|| corrupt(format!("job {job} has no text")))??;
+    let before = entry.clone();
     entry.hold().map_err(|error| error.of(held.id.as_str()))?;
-    write_entry(connection, head.key, job, &entry)?;
+    write_entry(connection, head.key, job, &before, &entry)?;
+    group.recent.keep(head.key, job, entry);
     if let Some(reuse) = reuse {
         held.reused = Some(source(connection, head, &from_json(&reuse)?)?);
     }

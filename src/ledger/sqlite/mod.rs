@@ -11,6 +11,7 @@ mod group;
 mod hold;
 mod open;
 mod read;
+mod recent;
 mod record;
 mod rows;
 mod runs;

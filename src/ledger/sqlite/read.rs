@@ -123,7 +123,7 @@ impl Read for SqliteReader {
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {ENTRY_COLUMNS}, {HELD_COLUMNS}, t.result FROM jobs j \
                  JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
-                 WHERE j.run = ?1 AND j.in_hand = 1 \
+                 WHERE j.run = ?1 AND j.stage = 2 \
                  AND j.state IN ('held', 'sent', 'accepted', 'succeeded') ORDER BY j.ordinal"
             ))?;
             let mut rows = statement.query([head.key])?;
@@ -225,7 +225,7 @@ pub(super) fn records(
         "SELECT r.id, r.manifest, r.manifest_path, r.manifest_digest, a.id, r.price_list, \
          r.settings, r.state, r.ending, r.created_at, r.finished_at, r.opening, r.closing, \
          r.jobs, r.ended, r.in_doubt, r.bad, r.charged, r.refunded, \
-         (SELECT COALESCE(SUM(held), 0) FROM jobs WHERE run = r.key AND in_hand = 1) \
+         (SELECT COALESCE(SUM(held), 0) FROM jobs WHERE run = r.key AND stage = 2) \
          FROM runs r JOIN accounts a ON a.key = r.account {condition} \
          ORDER BY r.key DESC LIMIT {limit}"
     ))?;

@@ -62,23 +62,28 @@ pub(super) fn record(
         // Who was not heard of for that long may have been taken for dead, and the same be bought by another run.
         return Err(LedgerError::Leased(run.clone()).into());
     }
-    let before = load_entry(connection, head.key, job)?;
+    let before = match group.recent.take(head.key, job) {
+        Some(entry) => entry,
+        None => load_entry(connection, head.key, job)?,
+    };
     let mut after = before.clone();
     let booking = match after.apply(events, now) {
         Ok(booking) => booking,
         Err(error) => return Err(error.of(&name_of(connection, head.key, job)?).into()),
     };
-    write_entry(connection, head.key, job, &after)?;
+    write_entry(connection, head.key, job, &before, &after)?;
     write_texts(connection, head.key, job, events)?;
 
     let mut tally = Tally::default();
     tally.count(before.state, after.state);
     if !before.state.has_result() && after.state.has_result() {
-        let ready = "UPDATE jobs SET pending = pending - 1 WHERE run = ?1 AND ordinal IN \
-                     (SELECT dependent FROM edges WHERE run = ?1 AND needed = ?2)";
-        connection
-            .prepare_cached(ready)?
-            .execute(params![head.key, job.0])?;
+        for dependent in dependents(connection, head.key, job)? {
+            connection
+                .prepare_cached(
+                    "UPDATE jobs SET pending = pending - 1 WHERE run = ?1 AND ordinal = ?2",
+                )?
+                .execute(params![head.key, dependent.0])?;
+        }
     }
     match (before.state.ended_badly(), after.state.ended_badly()) {
         (false, true) => skip_dependents(connection, head.key, job, now, &mut tally)?,
@@ -97,8 +102,10 @@ pub(super) fn record(
         _ => {}
     }
     group.book(&head, &booking, &tally)?;
+    let (run, state) = (head.key, after.state);
     group.keep_head(head);
-    Ok(after.state)
+    group.recent.keep(run, job, after);
+    Ok(state)
 }
 
 fn write_texts(
@@ -151,8 +158,9 @@ fn skip_dependents(
             continue;
         }
         tally.count(entry.state, JobState::Skipped);
+        let before = entry.clone();
         entry.skip(reason.clone(), now);
-        write_entry(connection, run, next, &entry)?;
+        write_entry(connection, run, next, &before, &entry)?;
         work.extend(dependents(connection, run, next)?);
     }
     Ok(())
@@ -168,7 +176,8 @@ fn revive_dependents(
     // In order of place, so that of two jobs the needed one is decided first.
     let mut work = BTreeSet::from_iter(dependents(connection, run, job)?);
     while let Some(next) = work.pop_first() {
-        let mut entry = load_entry(connection, run, next)?;
+        let before = load_entry(connection, run, next)?;
+        let mut entry = before.clone();
         if entry.state != JobState::Skipped
             || entry.blocked
             || needs_bad_job(connection, run, next)?
@@ -179,7 +188,7 @@ fn revive_dependents(
         entry
             .apply(&[JobEvent::Restart], Timestamp::UNIX_EPOCH)
             .map_err(|error| error.of(&next.to_string()))?;
-        write_entry(connection, run, next, &entry)?;
+        write_entry(connection, run, next, &before, &entry)?;
         work.extend(dependents(connection, run, next)?);
     }
     Ok(())

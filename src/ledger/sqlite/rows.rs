@@ -1,12 +1,12 @@
 //! Between rows and the words of the model; what is read back is checked.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ledger::command::LedgerError;
-use crate::ledger::entry::Entry;
+use crate::ledger::entry::{Entry, Stage};
 use crate::ledger::store::Owner;
 use crate::model::{Credits, Family, Fingerprint, JobState, Ordinal, RunId, RunState, TaskId};
 
@@ -84,7 +84,7 @@ pub(super) fn maybe_list<T: Serialize>(items: &[T]) -> Result<Option<String>, Le
 }
 
 /// The columns of an [`Entry`], for a query that calls `jobs` by the name `j`; [`entry`] reads them.
-pub(super) const ENTRY_COLUMNS: &str = "j.state, j.cost, j.reused, j.blocked, j.in_hand, j.held, \
+pub(super) const ENTRY_COLUMNS: &str = "j.state, j.cost, j.reused, j.blocked, j.stage, j.held, \
      j.charged, j.refunded, j.past_charged, j.past_refunded, j.attempts, j.submitted_at, \
      j.finished_at, j.task_id, j.error";
 /// How many columns that is.
@@ -94,13 +94,13 @@ pub(super) const ENTRY_WIDTH: usize = 15;
 pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Trouble> {
     let name = row.get_ref(0)?.as_str().map_err(corrupt)?;
     let state = JobState::from_name(name).ok_or_else(|| corrupt(format!("state `{name}`")))?;
-    let in_hand: bool = row.get(4)?;
+    let stage: i64 = row.get(4)?;
     let entry = Entry {
         state,
         cost: credits(row.get(1)?)?,
         reused: row.get(2)?,
         blocked: row.get(3)?,
-        claimed: in_hand && state == JobState::Planned,
+        claimed: stage == Stage::InHand.code() && state == JobState::Planned,
         held: credits(row.get(5)?)?,
         charged: credits(row.get(6)?)?,
         refunded: credits(row.get(7)?)?,
@@ -115,43 +115,61 @@ pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Trouble> {
     entry
         .check()
         .map_err(|what| corrupt(format!("a job {what}")))?;
-    if entry.is_in_hand() != in_hand {
-        return Err(corrupt(format!("a job is {state} with `in_hand` = {in_hand}")).into());
+    if entry.stage().code() != stage {
+        return Err(corrupt(format!("a job is {state} with `stage` = {stage}")).into());
     }
     Ok(entry)
 }
 
 /// Writes back what a step changed.
+///
+/// A column that is named in an UPDATE costs a write to each index that has it, changed or not: so those are named only
+/// when they change.
 pub(super) fn write_entry(
     connection: &Connection,
     run: i64,
     job: Ordinal,
-    entry: &Entry,
+    before: &Entry,
+    after: &Entry,
 ) -> Result<(), Trouble> {
+    let values: [&dyn ToSql; 14] = [
+        &run,
+        &job.0,
+        &after.state.as_str(),
+        &amount(after.charged)?,
+        &amount(after.refunded)?,
+        &after.attempts,
+        &after.submitted_at.map(Timestamp::as_microsecond),
+        &after.finished_at.map(Timestamp::as_microsecond),
+        &after.task_id.as_ref().map(TaskId::as_str),
+        &after.error,
+        &amount(after.held)?,
+        &after.stage().code(),
+        &amount(after.past_charged)?,
+        &amount(after.past_refunded)?,
+    ];
+    let (update, width) = if before.stage() != after.stage() {
+        (UPDATE_STAGE, 14)
+    } else if before.held != after.held {
+        (UPDATE_HELD, 11)
+    } else {
+        (UPDATE_STATE, 10)
+    };
     connection
-        .prepare_cached(
-            "UPDATE jobs SET in_hand = ?3, state = ?4, held = ?5, charged = ?6, refunded = ?7, \
-             past_charged = ?8, past_refunded = ?9, attempts = ?10, submitted_at = ?11, \
-             finished_at = ?12, task_id = ?13, error = ?14 WHERE run = ?1 AND ordinal = ?2",
-        )?
-        .execute(params![
-            run,
-            job.0,
-            entry.is_in_hand(),
-            entry.state.as_str(),
-            amount(entry.held)?,
-            amount(entry.charged)?,
-            amount(entry.refunded)?,
-            amount(entry.past_charged)?,
-            amount(entry.past_refunded)?,
-            entry.attempts,
-            entry.submitted_at.map(Timestamp::as_microsecond),
-            entry.finished_at.map(Timestamp::as_microsecond),
-            entry.task_id.as_ref().map(TaskId::as_str),
-            entry.error,
-        ])?;
+        .prepare_cached(update)?
+        .execute(&values[..width])?;
     Ok(())
 }
+
+const UPDATE_STATE: &str = "UPDATE jobs SET state = ?3, charged = ?4, refunded = ?5, attempts = ?6, \
+     submitted_at = ?7, finished_at = ?8, task_id = ?9, error = ?10 WHERE run = ?1 AND ordinal = ?2";
+const UPDATE_HELD: &str = "UPDATE jobs SET state = ?3, charged = ?4, refunded = ?5, attempts = ?6, \
+     submitted_at = ?7, finished_at = ?8, task_id = ?9, error = ?10, held = ?11 \
+     WHERE run = ?1 AND ordinal = ?2";
+/// What was paid before a restart changes only by a restart, and that changes the stage.
+const UPDATE_STAGE: &str = "UPDATE jobs SET state = ?3, charged = ?4, refunded = ?5, attempts = ?6, \
+     submitted_at = ?7, finished_at = ?8, task_id = ?9, error = ?10, held = ?11, stage = ?12, \
+     past_charged = ?13, past_refunded = ?14 WHERE run = ?1 AND ordinal = ?2";
 
 /// What requests about a run need to know of it.
 #[derive(Clone, Debug)]

@@ -114,7 +114,8 @@ fn give_back(connection: &Connection, head: &RunHead, now: Timestamp) -> Result<
     let places = in_hand(connection, head.key)?;
     for place in places {
         let job = ordinal(place)?;
-        let mut entry = load_entry(connection, head.key, job)?;
+        let before = load_entry(connection, head.key, job)?;
+        let mut entry = before.clone();
         if entry.state == JobState::Held {
             entry
                 .apply(&[JobEvent::Release { error: None }], now)
@@ -124,14 +125,14 @@ fn give_back(connection: &Connection, head: &RunHead, now: Timestamp) -> Result<
         } else {
             continue;
         }
-        write_entry(connection, head.key, job, &entry)?;
+        write_entry(connection, head.key, job, &before, &entry)?;
     }
     Ok(())
 }
 
 fn in_hand(connection: &Connection, run: i64) -> Result<Vec<i64>, Trouble> {
     let mut statement =
-        connection.prepare_cached("SELECT ordinal FROM jobs WHERE run = ?1 AND in_hand = 1")?;
+        connection.prepare_cached("SELECT ordinal FROM jobs WHERE run = ?1 AND stage = 2")?;
     let places = statement
         .query_map([run], |row| row.get(0))?
         .collect::<Result<_, _>>()?;

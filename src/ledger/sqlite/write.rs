@@ -10,12 +10,14 @@ use crate::ledger::store::{Command, Reply, Request, Write};
 use super::error::{Trouble, storage};
 use super::group::Group;
 use super::read::SqliteReader;
+use super::recent::Recent;
 use super::{checkpoint, enrol, hold, open, record, runs};
 
 /// The file, opened for writing.
 pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
+    recent: Recent,
 }
 
 impl SqliteStore {
@@ -24,7 +26,13 @@ impl SqliteStore {
         let connection = open::open_writer(path)?;
         let path = path.to_owned();
         let reader = SqliteReader::new(path.clone());
-        Ok((Self { connection, path }, reader))
+        let recent = Recent::default();
+        let store = Self {
+            connection,
+            path,
+            recent,
+        };
+        Ok((store, reader))
     }
 
     /// Lets the file grow no further.
@@ -51,7 +59,8 @@ impl SqliteStore {
         group: &[Request],
     ) -> Result<Option<Vec<Answer>>, rusqlite::Error> {
         let transaction = begin(&mut self.connection)?;
-        let mut shared = Group::new(&transaction);
+        self.recent.check(&transaction)?;
+        let mut shared = Group::new(&transaction, &mut self.recent);
         let mut answers = Vec::with_capacity(group.len());
         for request in group {
             let before = transaction.total_changes();
@@ -61,14 +70,20 @@ impl SqliteStore {
                 Err(Trouble::Refused(error)) if transaction.total_changes() == before => {
                     answers.push(Err(error));
                 }
-                Err(Trouble::Refused(_)) => return transaction.rollback().map(|()| None),
+                Err(Trouble::Refused(_)) => {
+                    shared.forget();
+                    return transaction.rollback().map(|()| None);
+                }
             }
         }
         match shared.settle() {
             Ok(_) => transaction.commit().map(|()| Some(answers)),
             Err(Trouble::Database(error)) => Err(error),
             // One of them can't be added up: which one, savepoints tell.
-            Err(Trouble::Refused(_)) => transaction.rollback().map(|()| None),
+            Err(Trouble::Refused(_)) => {
+                shared.forget();
+                transaction.rollback().map(|()| None)
+            }
         }
     }
 
@@ -78,7 +93,8 @@ impl SqliteStore {
         group: &[Request],
     ) -> Result<Vec<Answer>, rusqlite::Error> {
         let transaction = begin(&mut self.connection)?;
-        let mut shared = Group::new(&transaction);
+        self.recent.check(&transaction)?;
+        let mut shared = Group::new(&transaction, &mut self.recent);
         let mut answers = Vec::with_capacity(group.len());
         for request in group {
             execute(&transaction, "SAVEPOINT request")?;
@@ -110,8 +126,10 @@ fn begin(connection: &mut Connection) -> Result<Transaction<'_>, rusqlite::Error
 impl Write for SqliteStore {
     fn commit(&mut self, group: Vec<Request>) -> Vec<Result<Reply, LedgerError>> {
         let asked = group.len();
-        self.try_commit(&group)
-            .unwrap_or_else(|error| vec![Err(storage(&self.path, &error)); asked])
+        self.try_commit(&group).unwrap_or_else(|error| {
+            self.recent.forget();
+            vec![Err(storage(&self.path, &error)); asked]
+        })
     }
 }
 
@@ -128,8 +146,11 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
     let owner = *owner;
     let connection = match command {
         Command::Record { .. } | Command::Hold { .. } => group.connection(),
-        // All these may read the sums.
-        _ => group.settle()?,
+        // All these may read the sums, and write entries themselves.
+        _ => {
+            group.recent.forget();
+            group.settle()?
+        }
     };
     match command {
         Command::Enroll { run, now } => runs::enroll(connection, run, owner, *now)?,
