@@ -50,12 +50,13 @@ pub(crate) fn write(ledger: &Ledger, run: &RunRecord, out: &Path) -> Result<Summ
     spend.finish().map_err(unwritable)?;
     claims.finish().map_err(unwritable)?;
     json.finish(&summary).map_err(unwritable)?;
+    // Should a power cut take them, the ledger writes them again.
     spend_file
-        .commit()
-        .and_then(|()| json_file.commit())
+        .commit_unsynced()
+        .and_then(|()| json_file.commit_unsynced())
         .and_then(|()| match summary.claims {
             0 => claims_file.withdraw(),
-            _ => claims_file.commit(),
+            _ => claims_file.commit_unsynced(),
         })
         .map_err(unwritable)?;
     Ok(summary)
@@ -134,6 +135,12 @@ impl Replacement {
     pub(crate) fn commit(mut self) -> io::Result<()> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
+        self.commit_unsynced()
+    }
+
+    /// Takes the place, once all of it is written; it may take a while until it is on disk.
+    fn commit_unsynced(mut self) -> io::Result<()> {
+        self.file.flush()?;
         std::fs::rename(&self.temporary, &self.path)
     }
 

@@ -79,12 +79,25 @@ impl Output {
         Ok(())
     }
 
-    /// Writes a small file that is complete or not there.
+    /// Writes a small file that is complete or empty.
     ///
-    /// It is not synced: the ledger holds what it says, and puts it back should a power cut take it.
+    /// It is not synced: the ledger holds what it says, and puts it back should a power cut take it. So a name whose
+    /// content a kill or a power cut took is as good as free.
     pub(super) fn write(&self, target: &Path, text: &[u8]) -> io::Result<String> {
         self.prepare(target)?;
         let full = self.path(target);
+        match File::create_new(&full) {
+            Ok(mut file) => {
+                let written = file.write_all(text);
+                if written.is_err() {
+                    // The first failure is the one to tell.
+                    drop(fs::remove_file(&full));
+                }
+                return written.map(|()| slashed(target));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
         let folder = full.parent().unwrap_or(&self.root);
         let mut file = temporary_files().tempfile_in(folder)?;
         file.write_all(text)?;

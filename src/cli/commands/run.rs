@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use futures::future::{FusedFuture, FutureExt};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -315,8 +316,8 @@ fn enrol(
 ) -> Result<(), CommandError> {
     let id = run.id.clone();
     let now = connection.clock.now();
-    runtime.block_on(ledger.enroll(run, now))?;
-    let outcome = enrol_jobs(ledger, runtime, &id, plan, batch);
+    let head = ledger.enroll(run, now);
+    let outcome = enrol_jobs(ledger, runtime, &id, head, plan, batch);
     if outcome.is_err() {
         // The first failure is the one to tell; a run left Enrolling never sends anything.
         drop(runtime.block_on(ledger.discard(&id, now)));
@@ -328,9 +329,22 @@ fn enrol_jobs(
     ledger: &Ledger,
     runtime: &Runtime,
     run: &RunId,
+    head: impl Future<Output = Result<(), LedgerError>>,
     plan: &Plan,
     batch: &Batch,
 ) -> Result<(), CommandError> {
+    let mut head = Box::pin(head.fuse());
+    // Asked for together, the head and the first jobs are one commit.
+    let mut store = |jobs| {
+        runtime.block_on(async {
+            let jobs = ledger.enroll_jobs(run, jobs);
+            if head.is_terminated() {
+                jobs.await
+            } else {
+                tokio::try_join!(biased; &mut head, jobs).map(|_| ())
+            }
+        })
+    };
     let mut chunk = Vec::with_capacity(JOBS_PER_CHUNK);
     let mut stored: Result<(), LedgerError> = Ok(());
     plan.jobs(&batch.manifest, Catalog::builtin(), &mut |enrollee| {
@@ -340,17 +354,14 @@ fn enrol_jobs(
         });
         if chunk.len() == JOBS_PER_CHUNK && stored.is_ok() {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(JOBS_PER_CHUNK));
-            stored = runtime.block_on(ledger.enroll_jobs(run, full));
+            stored = store(full);
         }
         if stored.is_err() {
             chunk.clear();
         }
     })?;
     stored?;
-    if !chunk.is_empty() {
-        runtime.block_on(ledger.enroll_jobs(run, chunk))?;
-    }
-    Ok(())
+    Ok(store(chunk)?)
 }
 
 #[cfg(test)]
