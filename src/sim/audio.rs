@@ -1,6 +1,7 @@
 //! A recording of a tune as a WAV file: mono, 16 bits, 22 050 Hz, made piece by piece so that memory stays flat.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use super::tune::{PartSet, SAMPLE_RATE, Tune};
 
@@ -8,18 +9,35 @@ use super::tune::{PartSet, SAMPLE_RATE, Tune};
 const PIECE_BYTES: usize = 32 * 1024;
 const HEADER_BYTES: u64 = 44;
 
+/// What is wrong with a recording's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Flaw {
+    /// All samples are zero.
+    Silent,
+    /// Every byte is turned over, the header's too.
+    Garbled,
+    /// It ends after an eighth.
+    Short,
+}
+
 /// A recording: which tune, which of its parts, how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recording {
     pub seed: u64,
     pub parts: PartSet,
     pub millis: u32,
+    pub flaw: Option<Flaw>,
 }
 
 impl Recording {
     /// Returns how many samples there are.
     pub(crate) fn samples(self) -> u64 {
-        u64::from(self.millis) * u64::from(SAMPLE_RATE) / 1_000
+        let whole = u64::from(self.millis) * u64::from(SAMPLE_RATE) / 1_000;
+        match self.flaw {
+            Some(Flaw::Short) => whole / 8,
+            _ => whole,
+        }
     }
 
     /// Returns the length of the WAV file in bytes.
@@ -78,7 +96,10 @@ impl Iterator for Pieces {
             self.samples_at(self.place - HEADER_BYTES, left)
         };
         self.place += u64::try_from(piece.len()).unwrap_or(0);
-        Some(piece)
+        Some(match self.recording.flaw {
+            Some(Flaw::Garbled) => piece.iter().map(|byte| !byte).collect(),
+            _ => piece,
+        })
     }
 }
 
@@ -87,8 +108,10 @@ impl Pieces {
         let odd = usize::from(data_place % 2 == 1);
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
         let mut samples = vec![0_i16; (wanted + odd).div_ceil(2)];
-        let tune = Tune::new(self.recording.seed);
-        tune.render(self.recording.parts, data_place / 2, &mut samples);
+        if self.recording.flaw != Some(Flaw::Silent) {
+            let tune = Tune::new(self.recording.seed);
+            tune.render(self.recording.parts, data_place / 2, &mut samples);
+        }
         let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
         Bytes::from(bytes).slice(odd..)
     }
@@ -106,6 +129,7 @@ mod tests {
         seed: 5,
         parts: PartSet::ALL,
         millis: 1_234,
+        flaw: None,
     };
 
     #[test]
@@ -123,12 +147,34 @@ mod tests {
         assert!(loudest.unwrap() > 1_000);
     }
 
+    fn flawed(flaw: Flaw) -> Recording {
+        Recording {
+            flaw: Some(flaw),
+            ..TUNE
+        }
+    }
+
+    #[test]
+    fn a_flaw_makes_a_file_silent_or_short_or_noise() {
+        let (whole, silent) = (file(TUNE, 0), file(flawed(Flaw::Silent), 0));
+        assert_eq!((silent.len(), &silent[..44]), (whole.len(), &whole[..44]));
+        assert!(silent[44..].iter().all(|byte| *byte == 0));
+        let short = file(flawed(Flaw::Short), 0);
+        let reader = hound::WavReader::new(short.as_slice()).unwrap();
+        assert_eq!(u64::from(reader.duration()), TUNE.samples() / 8);
+        let garbled = file(flawed(Flaw::Garbled), 0);
+        assert_eq!(garbled.len(), whole.len());
+        assert!(hound::WavReader::new(garbled.as_slice()).is_err());
+    }
+
     #[test]
     fn a_file_can_be_read_from_any_byte_on() {
-        let whole = file(TUNE, 0);
-        for from in [0, 1, 43, 44, 45, 46, 1_001, whole.len() - 1, whole.len()] {
-            let rest = file(TUNE, u64::try_from(from).unwrap());
-            assert!(rest == whole[from..], "from {from}");
+        for recording in [TUNE, flawed(Flaw::Garbled), flawed(Flaw::Short)] {
+            let whole = file(recording, 0);
+            for from in [0, 1, 43, 44, 45, 46, 1_001, whole.len() - 1, whole.len()] {
+                let rest = file(recording, u64::try_from(from).unwrap());
+                assert!(rest == whole[from..], "{recording:?} from {from}");
+            }
         }
         assert!(file(TUNE, TUNE.file_bytes() + 1).is_empty());
     }

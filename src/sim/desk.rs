@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::Family;
 
+use super::audio::Flaw;
 use super::body::Body;
 use super::event::Note;
 use super::fault::Effect;
@@ -135,6 +136,7 @@ impl<'a> Desk<'a> {
                 seed: self.draw.number("tune", nth),
                 parts: PartSet::ALL,
                 millis,
+                flaw: self.flaw(),
             },
             origin,
             label: None,
@@ -192,6 +194,16 @@ impl<'a> Desk<'a> {
             takes: 0,
             ending: Ending::Succeeds,
             ..self.task(family, Shows::Registered, Words::default(), vec![clip])
+        }
+    }
+
+    /// Returns what the schedule makes wrong with the files of this request's clips.
+    pub(crate) fn flaw(&self) -> Option<Flaw> {
+        match self.fate? {
+            Effect::Silent => Some(Flaw::Silent),
+            Effect::Garbled => Some(Flaw::Garbled),
+            Effect::Short => Some(Flaw::Short),
+            _ => None,
         }
     }
 

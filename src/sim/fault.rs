@@ -76,6 +76,12 @@ pub enum Effect {
     Timeout,
     /// The task never becomes ready.
     Forever,
+    /// The task's clips are silent.
+    Silent,
+    /// The files of the task's clips are noise that nothing decodes.
+    Garbled,
+    /// The files of the task's clips hold an eighth of what their length promises.
+    Short,
     /// The charge stays invisible in the balance for the fault's span, or until the next charge.
     Lag,
     /// The webhooks of the task come later by the fault's span.
@@ -86,7 +92,7 @@ pub enum Effect {
     WebhookLost,
 }
 
-const FIXED: [(&str, Effect); 18] = [
+const FIXED: [(&str, Effect); 21] = [
     ("403-credits", Effect::NoCredits403),
     ("403-subscription", Effect::NoSubscription),
     ("moderation", Effect::Moderation),
@@ -101,6 +107,9 @@ const FIXED: [(&str, Effect); 18] = [
     ("failed-clips", Effect::FailedClips),
     ("timeout", Effect::Timeout),
     ("202-forever", Effect::Forever),
+    ("silent", Effect::Silent),
+    ("garbled", Effect::Garbled),
+    ("short", Effect::Short),
     ("lag", Effect::Lag),
     ("webhook-late", Effect::WebhookLate),
     ("webhook-twice", Effect::WebhookTwice),
@@ -292,6 +301,9 @@ mod tests {
             "slow@3:20s",
             "failed-poll@2",
             "202-forever@1",
+            "silent@1",
+            "garbled@2-3",
+            "short@4",
             "lag@2",
             "webhook-late@1:5s",
             "webhook-twice@2-3",
@@ -317,6 +329,7 @@ mod tests {
             "429-after@2",
             "poll-failed-poll@1",
             "file-lag@1",
+            "file-silent@1",
             "slow@3:soon",
         ] {
             assert!(fault(bad).is_err(), "{bad}");

@@ -100,6 +100,7 @@ mod tests {
         seed: 11,
         parts: PartSet::ALL,
         millis: 8_000,
+        flaw: None,
     };
 
     #[test]

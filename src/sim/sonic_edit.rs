@@ -229,6 +229,7 @@ fn stems_of(
         id: desk.draw.id("clip", nth),
         recording: RecordingData {
             parts: *parts,
+            flaw: desk.flaw().or(source.clip.recording.flaw),
             ..source.clip.recording
         },
         origin: Origin::Stem,

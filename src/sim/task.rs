@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::model::Family;
 
 use super::account::Charge;
-use super::audio::Recording;
+use super::audio::{Flaw, Recording};
 use super::seed::Id;
 use super::tune::PartSet;
 
@@ -98,6 +98,8 @@ pub(crate) struct RecordingData {
     pub seed: u64,
     pub parts: PartSet,
     pub millis: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<Flaw>,
 }
 
 impl Clip {
@@ -106,6 +108,7 @@ impl Clip {
             seed: self.recording.seed,
             parts: self.recording.parts,
             millis: self.recording.millis,
+            flaw: self.recording.flaw,
         }
     }
 
@@ -228,6 +231,7 @@ mod tests {
                         seed: 1,
                         parts: PartSet::ALL,
                         millis: 8_000,
+                        flaw: None,
                     },
                     origin: Origin::Made,
                     label: None,

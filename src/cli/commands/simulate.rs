@@ -133,7 +133,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, env = "SETLIST_SIM_CHIRP_NAMES", hide_env = true, value_parser = BoolishValueParser::new())]
     chirp_names: bool,
 
-    /// What goes wrong and when, such as `429@3-6` or `reset-after@2`; can be given more than once
+    /// What goes wrong and when, such as `429@3-6`, `reset-after@2` or `silent@1`; can be given more than once
     #[arg(
         long,
         value_name = "FAULT",
