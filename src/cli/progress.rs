@@ -90,7 +90,9 @@ impl<'a> Progress<'a> {
                 if let Some(bar) = self.bar.as_ref().filter(|_| has_ended(*state)) {
                     bar.inc(1);
                 }
-                if let (true, Some(error)) = (state.ended_badly(), error) {
+                // Of a saved job it is what makes its files unusable.
+                let is_bad = state.ended_badly() || *state == JobState::Saved;
+                if let (true, Some(error)) = (is_bad, error) {
                     self.note(&format!("{job}: {state}: {error}\n"));
                 }
             }

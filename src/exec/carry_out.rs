@@ -134,7 +134,8 @@ async fn close(
     };
     let closing = observed.and_then(|observed| observed.balance.available().ok());
     let totals = engine.ledger.run(&shared.run)?.totals;
-    let ending = Ending::judge(&totals, stop.cause);
+    let defects = engine.ledger.defects(&shared.run)?;
+    let ending = Ending::judge(&totals, defects, stop.cause);
     let now = engine.clock.now();
     let note = async {
         if let Some(observed) = observed {

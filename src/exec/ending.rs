@@ -9,7 +9,7 @@ use crate::model::{RunTotals, StopCause};
 pub enum Ending {
     /// Every job is saved.
     Done,
-    /// Every job came to an end or was tried; some without a saved result.
+    /// Every job came to an end or was tried; some without a saved result that can be used.
     SomeFailed,
     /// At least one payment is in doubt.
     InDoubt,
@@ -32,8 +32,8 @@ pub enum ExecError {
 }
 
 impl Ending {
-    /// Judges a run by its sums, what was left unsaved, and why it stopped.
-    pub(super) fn judge(totals: &RunTotals, cause: Option<StopCause>) -> Self {
+    /// Judges a run by its sums, how many saved jobs have unusable files, and why it stopped.
+    pub(super) fn judge(totals: &RunTotals, defects: u64, cause: Option<StopCause>) -> Self {
         match cause {
             Some(
                 cause @ (StopCause::Storage { .. }
@@ -42,7 +42,7 @@ impl Ending {
             ) => Self::Stopped(cause),
             _ if totals.in_doubt > 0 => Self::InDoubt,
             Some(cause) => Self::Stopped(cause),
-            None if totals.bad == 0 && totals.ended == totals.jobs => Self::Done,
+            None if totals.bad + defects == 0 && totals.ended == totals.jobs => Self::Done,
             None => Self::SomeFailed,
         }
     }
@@ -52,7 +52,7 @@ impl Ending {
     pub fn describe(&self) -> String {
         match self {
             Self::Done => "everything done".to_owned(),
-            Self::SomeFailed => "finished; some jobs have no saved result".to_owned(),
+            Self::SomeFailed => "finished; some jobs have no usable result".to_owned(),
             Self::InDoubt => "a payment is in doubt".to_owned(),
             Self::Stopped(cause) => describe(cause),
         }
@@ -99,14 +99,14 @@ mod tests {
             ..RunTotals::default()
         };
         assert_eq!(
-            Ending::judge(&doubt, Some(StopCause::ProviderCredits)),
+            Ending::judge(&doubt, 0, Some(StopCause::ProviderCredits)),
             Ending::InDoubt
         );
         let storage = StopCause::Storage {
             message: "disk full".to_owned(),
         };
         assert_eq!(
-            Ending::judge(&doubt, Some(storage.clone())),
+            Ending::judge(&doubt, 0, Some(storage.clone())),
             Ending::Stopped(storage)
         );
     }
@@ -118,13 +118,18 @@ mod tests {
             ended: 2,
             ..RunTotals::default()
         };
-        assert_eq!(Ending::judge(&totals, None), Ending::Done);
+        assert_eq!(Ending::judge(&totals, 0, None), Ending::Done);
         assert_eq!(
-            Ending::judge(&RunTotals { bad: 1, ..totals }, None),
+            Ending::judge(&totals, 1, None),
+            Ending::SomeFailed,
+            "a file is unusable"
+        );
+        assert_eq!(
+            Ending::judge(&RunTotals { bad: 1, ..totals }, 0, None),
             Ending::SomeFailed
         );
         assert_eq!(
-            Ending::judge(&RunTotals { ended: 1, ..totals }, None),
+            Ending::judge(&RunTotals { ended: 1, ..totals }, 0, None),
             Ending::SomeFailed
         );
     }

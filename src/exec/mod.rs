@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             hold                       spawn
-//!   ledger ◀──────── dispatcher ────────────────────▶ worker (submit, poll) ──▶ saver (download, save)
+//!   ledger ◀──────── dispatcher ────────────────────▶ worker (submit, poll) ──▶ saver (download, check)
 //!                      ▲   ▲ ▲                           │                         │
 //!       signals, timers┘   │ └──────── messages ─────────┴─────────────────────────┘
 //! ```
@@ -30,6 +30,7 @@ mod prove;
 mod reconcile;
 mod recover;
 mod saver;
+mod sound;
 mod submit;
 #[cfg(test)]
 mod tests;

@@ -2,16 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ledger::{HeldJob, JobEvent};
 use crate::model::{Download, JobResult, RunEvent};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use super::fetch::{SaveError, fetch};
 use super::files::{self, Name};
 use super::output::{self, Placed};
+use super::sound::{self, Expected};
 use super::worker::{Message, Shared, storage};
+
+/// What a job's result came to on disk.
+#[derive(Default)]
+struct Files {
+    /// The files, below the output folder.
+    names: Vec<String>,
+    /// What makes them unusable, if anything.
+    defects: Vec<String>,
+}
 
 /// Saves the files of a job whose result is recorded.
 pub(super) async fn save(shared: Arc<Shared>, job: HeldJob, result: JobResult) -> Message {
@@ -32,11 +44,19 @@ pub(super) async fn reuse(shared: Arc<Shared>, job: HeldJob) -> Message {
     let from = PathBuf::from(&earlier.out);
     let sources: Vec<PathBuf> = earlier.files.iter().map(|file| from.join(file)).collect();
     let all_there = !sources.is_empty() && sources.iter().all(|path| is_there(path));
-    let done = if all_there && shared.out.is(&from) {
-        Ok(earlier.files.clone())
+    let any_there = sources.iter().any(|path| is_there(path));
+    let mut done = if all_there && shared.out.is(&from) {
+        Ok(Files {
+            names: earlier.files.clone(),
+            defects: Vec::new(),
+        })
     } else {
         files_of(&shared, &job, &earlier.result, &sources).await
     };
+    if let (Ok(files), true) = (&mut done, any_there) {
+        // What is not fetched anew is as it was when it was checked.
+        files.defects.extend(earlier.defect);
+    }
     let first = vec![JobEvent::Succeed {
         result: earlier.result,
     }];
@@ -47,10 +67,13 @@ async fn finish(
     shared: &Shared,
     job: &HeldJob,
     mut events: Vec<JobEvent>,
-    done: Result<Vec<String>, SaveError>,
+    done: Result<Files, SaveError>,
 ) -> Message {
     events.push(match done {
-        Ok(files) => JobEvent::Save { files },
+        Ok(files) => JobEvent::Save {
+            files: files.names,
+            defect: (!files.defects.is_empty()).then(|| files.defects.join("; ")),
+        },
         Err(error) => JobEvent::SaveFailed {
             error: format!("not saved: {error}"),
         },
@@ -67,18 +90,27 @@ async fn files_of(
     job: &HeldJob,
     result: &JobResult,
     sources: &[PathBuf],
-) -> Result<Vec<String>, SaveError> {
+) -> Result<Files, SaveError> {
     if result.downloads.is_empty() {
-        return texts(shared, job, result);
+        let names = texts(shared, job, result)?;
+        return Ok(Files {
+            names,
+            defects: Vec::new(),
+        });
     }
     let many = result.downloads.len() > 1;
-    let mut saved = Vec::new();
+    let mut saved = Files::default();
     for (index, download) in result.downloads.iter().enumerate() {
         let number = index + 1;
         let source = sources.get(index).filter(|path| is_there(path));
         let placed = match source {
             Some(path) => copy(shared, job, download, path, number, many)?,
-            None => fetch(shared, job, result, index).await?,
+            None => {
+                let placed = fetch(shared, job, result, index).await?;
+                let defect = inspect(shared, download, many, &placed.file).await?;
+                saved.defects.extend(defect);
+                placed
+            }
         };
         describe(shared, job, result, index, &placed)?;
         shared.tell(RunEvent::Saved {
@@ -86,9 +118,37 @@ async fn files_of(
             file: placed.file.clone(),
             bytes: placed.content.bytes,
         });
-        saved.push(placed.file);
+        saved.names.push(placed.file);
     }
     Ok(saved)
+}
+
+/// Opens a saved file, and says what makes it unusable, if anything does. The file stays: it was paid for.
+async fn inspect(
+    shared: &Shared,
+    download: &Download,
+    many: bool,
+    file: &str,
+) -> Result<Option<String>, SaveError> {
+    let said = download.duration_s;
+    let expected = Expected {
+        lasts: said.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        // Of a song's stems, those of instruments that it does not have are silent.
+        may_be_silent: many && download.label.is_some(),
+    };
+    let path = shared.out.path(file);
+    let slot = shared.inspect_slots.acquire().await;
+    // Decoding is work for a processor: it must not keep polls and submits waiting.
+    let inspected = spawn_blocking(move || sound::inspect(&path, expected)).await;
+    drop(slot);
+    let Ok(inspected) = inspected else {
+        // A decoder that gives up by a panic says nothing that a claim could rest on.
+        let message = format!("whether `{file}` can be used is not known: its decoder failed");
+        shared.tell(RunEvent::Warning { message });
+        return Ok(None);
+    };
+    let found = inspected.map_err(SaveError::disk(Path::new(file)))?;
+    Ok(found.map(|defect| format!("`{file}` {defect}")))
 }
 
 /// Results without media: lyrics become text files, anything else its own JSON.

@@ -54,6 +54,8 @@ struct Provider {
     most_at_once: AtomicU64,
     /// Whether the balance can't be read.
     is_silent: AtomicBool,
+    /// Whether its songs hold no sound.
+    is_mute: bool,
 }
 
 fn fault(kind: FaultKind) -> Fault {
@@ -185,7 +187,7 @@ impl Service for Provider {
     }
 
     fn download<'a>(&'a self, url: &'a str, _: u64) -> BoxFuture<'a, Result<FileBody, Fault>> {
-        let body = Bytes::from(format!("RIFF of {url}"));
+        let body = Bytes::from(tone(url, if self.is_mute { 0 } else { 100 }));
         Box::pin(async move {
             Ok(FileBody {
                 status: 200,
@@ -195,6 +197,23 @@ impl Service for Provider {
             })
         })
     }
+}
+
+/// A short recording, another one for each address.
+fn tone(url: &str, volume: i16) -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
+    for byte in url.bytes() {
+        writer.write_sample(i16::from(byte) * volume).unwrap();
+    }
+    writer.finalize().unwrap();
+    bytes.into_inner()
 }
 
 /// A run on a ledger in memory, with its provider.
@@ -350,6 +369,24 @@ impl Stage {
 
 fn independent(count: u32) -> Vec<NewJob> {
     (0..count).map(|ordinal| job(ordinal, &[])).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_song_is_kept_and_the_run_is_not_well() {
+    let mut provider = Provider::with(100, vec![]);
+    provider.is_mute = true;
+    let jobs = vec![job(0, &[]), job(1, &[0])];
+    let stage = stage(provider, SpendLimits::default(), jobs).await;
+    assert_eq!(stage.go().await, Ending::SomeFailed);
+    stage.check_books(100);
+    let records = stage.records();
+    assert_eq!(records.len(), 2, "what needs it goes on");
+    for record in records {
+        assert_eq!(record.state, JobState::Saved);
+        let file = &record.files[0];
+        assert_eq!(record.error, Some(format!("`{file}` is silent")));
+        assert!(stage.out.path().join(file).exists());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,6 +31,8 @@ use super::track::{Mark, Tracks};
 const POLL_SLOTS: usize = 8;
 /// Downloads under way at once.
 const DOWNLOAD_SLOTS: usize = 4;
+/// Files decoded at once, each by a thread: few, as the rest of the program needs the processor too.
+const INSPECT_SLOTS: usize = 2;
 
 /// What a run is carried out with.
 #[derive(Clone)]
@@ -87,6 +89,7 @@ pub(super) struct Shared {
     pub(super) cadence: Cadence,
     pub(super) poll_slots: Semaphore,
     pub(super) download_slots: Semaphore,
+    pub(super) inspect_slots: Semaphore,
     /// Cancelled when nothing new may be sent.
     pub(super) halt: CancellationToken,
     /// What kept a payment from being recorded at once; the run stops for it.
@@ -132,6 +135,7 @@ impl Shared {
             cadence: Cadence::new(settings.poll, seed.wrapping_add(1)),
             poll_slots: Semaphore::new(POLL_SLOTS),
             download_slots: Semaphore::new(DOWNLOAD_SLOTS),
+            inspect_slots: Semaphore::new(INSPECT_SLOTS),
             halt: CancellationToken::new(),
             trouble: OnceLock::new(),
             outsiders: OnceLock::new(),
@@ -206,12 +210,12 @@ impl Told {
                 | JobEvent::Refuse { error }
                 | JobEvent::Retry { error }
                 | JobEvent::Skip { error }
-                | JobEvent::SaveFailed { error } => told.error = Some(error.clone()),
-                JobEvent::Release { error } => told.error.clone_from(error),
-                JobEvent::Send
-                | JobEvent::Succeed { .. }
-                | JobEvent::Save { .. }
-                | JobEvent::Restart => {}
+                | JobEvent::SaveFailed { error }
+                | JobEvent::Miss { error } => told.error = Some(error.clone()),
+                JobEvent::Release { error } | JobEvent::Save { defect: error, .. } => {
+                    told.error.clone_from(error);
+                }
+                JobEvent::Send | JobEvent::Succeed { .. } | JobEvent::Restart => {}
             }
         }
         told

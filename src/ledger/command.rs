@@ -89,10 +89,17 @@ pub enum JobEvent {
     Save {
         /// The files, below the output folder.
         files: Vec<String>,
+        /// What makes them unusable, if anything: it stays with the job as its error.
+        defect: Option<String>,
     },
     /// The files could not be fetched or written; stays Succeeded, to be tried again by a resume.
     SaveFailed {
         /// What went wrong.
+        error: String,
+    },
+    /// Files that were saved are gone, or are not what was saved: they are to be fetched again. Saved → Succeeded.
+    Miss {
+        /// Which.
         error: String,
     },
     /// Evidence shows that it was charged and that its task can't be found. InDoubt or Accepted → Lost.
@@ -144,6 +151,8 @@ pub struct Reused {
     pub files: Vec<String>,
     /// The output folder of the run that saved them.
     pub out: String,
+    /// What makes them unusable, if anything.
+    pub defect: Option<String>,
 }
 
 /// A job of a run that was interrupted, that needs something other than a first request.

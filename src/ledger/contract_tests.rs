@@ -158,6 +158,7 @@ pub(super) fn succeed(clip: &str) -> JobEvent {
 pub(super) fn save() -> JobEvent {
     JobEvent::Save {
         files: vec!["audio/song.mp3".to_owned()],
+        defect: None,
     }
 }
 
@@ -238,6 +239,8 @@ macro_rules! contract {
 
 contract! {
     a_job_goes_its_way
+    a_defect_stays_with_its_job_and_with_who_uses_it
+    a_job_whose_files_are_gone_is_due_again_and_pays_nothing
     holds_stay_below_each_limit
     cheaper_jobs_are_held_when_the_best_does_not_fit
     at_a_hard_cutoff_nothing_overtakes_what_does_not_fit
@@ -269,6 +272,71 @@ contract! {
     two_runs_that_want_the_same_buy_it_once
     what_another_run_may_have_bought_is_not_bought
     a_run_that_buys_afresh_looks_nowhere
+}
+
+fn save_with(defect: &str) -> JobEvent {
+    JobEvent::Save {
+        files: vec!["audio/song.mp3".to_owned()],
+        defect: Some(defect.to_owned()),
+    }
+}
+
+/// A job that is bought and saved with a defect.
+async fn saved_with(ledger: &Ledger, run: &str, defect: &str) -> RunId {
+    let run = started(ledger, new_run(run, cap(100)), vec![new_job(0, 10)]).await;
+    observe(ledger, 1_000).await;
+    ledger.hold(&run, 1, at(1)).await.unwrap();
+    let events = vec![JobEvent::Send, accept(), succeed("c1"), save_with(defect)];
+    record(ledger, &run, 0, events).await.unwrap();
+    run
+}
+
+async fn a_defect_stays_with_its_job_and_with_who_uses_it(ledger: &Ledger) {
+    let first = saved_with(ledger, "r1", "is silent").await;
+    ledger.finish(&first, "done", None, at(3)).await.unwrap();
+    let told = job(ledger, &first, 0);
+    assert_eq!(
+        (told.state, told.charged),
+        (JobState::Saved, credits(10)),
+        "it counts as saved, and was paid"
+    );
+    assert_eq!(told.error.as_deref(), Some("is silent"));
+    assert_eq!(ledger.defects(&first), Ok(1));
+    assert_eq!(ledger.run(&first).unwrap().totals.bad, 0);
+
+    let reuse = Reuse::Run {
+        run: first,
+        job: JobId::new("job0"),
+        ordinal: Ordinal(0),
+    };
+    let mut twin = new_job(0, 10);
+    twin.reuse = Some(reuse);
+    let second = started(ledger, new_run("r2", cap(100)), vec![twin]).await;
+    let answer = ledger.hold(&second, 1, at(4)).await.unwrap();
+    let reused = answer.jobs[0].reused.clone().unwrap();
+    assert_eq!(reused.defect.as_deref(), Some("is silent"));
+    assert_eq!(ledger.defects(&second), Ok(0));
+}
+
+async fn a_job_whose_files_are_gone_is_due_again_and_pays_nothing(ledger: &Ledger) {
+    let run = saved_with(ledger, "r1", "is silent").await;
+    ledger.finish(&run, "done", None, at(3)).await.unwrap();
+    ledger.start(&run, at(4)).await.unwrap();
+    let miss = JobEvent::Miss { error: words() };
+    let now = record(ledger, &run, 0, vec![miss.clone()]).await;
+    assert_eq!(now, Ok(JobState::Succeeded));
+    let again = record(ledger, &run, 0, vec![miss]).await;
+    assert!(matches!(again, Err(LedgerError::IllegalStep { .. })));
+    assert_eq!(ledger.defects(&run), Ok(0), "no file is known to be bad");
+    let told = ledger.run(&run).unwrap().totals;
+    assert_eq!((told.ended, told.charged), (0, credits(10)));
+
+    let due = ledger.due(&run).await.unwrap();
+    assert_eq!(due[0].result, Some(result("c1")));
+    record(ledger, &run, 0, vec![save()]).await.unwrap();
+    let told = job(ledger, &run, 0);
+    assert_eq!((told.state, told.error), (JobState::Saved, None));
+    assert_eq!(told.charged, credits(10));
 }
 
 async fn a_job_goes_its_way(ledger: &Ledger) {
@@ -744,6 +812,7 @@ async fn two_runs_that_want_the_same_buy_it_once(ledger: &Ledger) {
         },
         JobEvent::Save {
             files: vec!["a.wav".to_owned()],
+            defect: reused.defect,
         },
     ];
     record(ledger, &second, 0, events).await.unwrap();

@@ -4,7 +4,7 @@
 //!              hold           Send          Accept            Succeed            Save
 //!    Planned ────────▶ Held ────────▶ Sent ────────▶ Accepted ────────▶ Succeeded ────────▶ Saved
 //!      │  ▲            │  ▲            │ │ │           │   │              ▲ │  ▲
-//!      │  │    Release │  └── Retry ───┘ │ │      Fail │   │ Lose         │ └──┘ SaveFailed
+//!      │  │    Release │  └── Retry ───┘ │ │      Fail │   │ Lose         │ └──┘ SaveFailed; Miss leads back from Saved
 //!      │  │            ▼                 │ │           ▼   ▼              │
 //!      │  │        Released ◀── Release ─┤ │        Failed Lost           │
 //!      │  │          │  ▲                │ │ Doubt          ▲             │
@@ -90,7 +90,7 @@ pub fn next(state: JobState, event: &JobEvent) -> Result<JobState, IllegalStep> 
         (S::Accepted | S::Planned, E::Succeed { .. }) => S::Succeeded,
         (S::Accepted, E::Fail { .. }) => S::Failed,
         (S::Succeeded, E::Save { .. }) => S::Saved,
-        (S::Succeeded, E::SaveFailed { .. }) => S::Succeeded,
+        (S::Succeeded, E::SaveFailed { .. }) | (S::Saved, E::Miss { .. }) => S::Succeeded,
         (S::InDoubt | S::Accepted, E::Lose { .. }) => S::Lost,
         (S::Planned | S::Released | S::Held, E::Skip { .. }) => S::Skipped,
         (S::Failed | S::Refused | S::Skipped, E::Restart) => S::Planned,
@@ -101,6 +101,11 @@ pub fn next(state: JobState, event: &JobEvent) -> Result<JobState, IllegalStep> 
             });
         }
     })
+}
+
+/// Returns what makes a job's files unusable: of a saved job, its error says so.
+pub(super) fn defect_of(state: JobState, error: Option<String>) -> Option<String> {
+    error.filter(|_| state == JobState::Saved)
 }
 
 /// Tells whether a job in this state came to an end, well or badly.
@@ -123,6 +128,7 @@ impl JobEvent {
             Self::Fail { .. } => "marked as failed",
             Self::Save { .. } => "marked as saved",
             Self::SaveFailed { .. } => "marked as unsaved",
+            Self::Miss { .. } => "found without its files",
             Self::Lose { .. } => "declared lost",
             Self::Skip { .. } => "skipped",
             Self::Restart => "restarted",
@@ -315,13 +321,15 @@ impl Entry {
                 self.task_id.clone_from(task);
                 self.error = None;
             }
-            JobEvent::Succeed { .. } | JobEvent::Save { .. } => self.error = None,
+            JobEvent::Succeed { .. } => self.error = None,
+            JobEvent::Save { defect, .. } => self.error.clone_from(defect),
             JobEvent::Retry { error }
             | JobEvent::Refuse { error }
             | JobEvent::Release { error: Some(error) }
             | JobEvent::Doubt { error }
             | JobEvent::Fail { error, .. }
             | JobEvent::SaveFailed { error }
+            | JobEvent::Miss { error }
             | JobEvent::Skip { error }
             | JobEvent::Lose { error } => self.error = Some(error.clone()),
             JobEvent::Release { error: None } => {}

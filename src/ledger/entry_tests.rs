@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::JobResult;
 
-fn events() -> [JobEvent; 13] {
+fn events() -> [JobEvent; 14] {
     let error = String::new;
     [
         JobEvent::Send,
@@ -19,8 +19,12 @@ fn events() -> [JobEvent; 13] {
             error: error(),
             refunded: true,
         },
-        JobEvent::Save { files: Vec::new() },
+        JobEvent::Save {
+            files: Vec::new(),
+            defect: None,
+        },
         JobEvent::SaveFailed { error: error() },
+        JobEvent::Miss { error: error() },
         JobEvent::Lose { error: error() },
         JobEvent::Skip { error: error() },
         JobEvent::Restart,
@@ -29,19 +33,19 @@ fn events() -> [JobEvent; 13] {
 
 /// A row for each state in the order of `JobState::ALL`, a column for each event in the order of `events`.
 const LEGAL: [&str; 12] = [
-    // Send Accept Retry Refuse Release Doubt Succeed Fail Save SaveFailed Lose Skip Restart
-    "- - - - - - succeeded - - - - skipped -",   // planned
-    "sent - - - released - - - - - - skipped -", // held
-    "- accepted held refused released in-doubt - - - - - - -", // sent
-    "- - - - - - succeeded failed - - lost - -", // accepted
-    "- - - - - - - - saved succeeded - - -",     // succeeded
-    "- - - - - - - - - - - - -",                 // saved
-    "- - - - - - - - - - - - planned",           // failed
-    "- - - - - - - - - - - - planned",           // refused
-    "- - - - - - - - - - - skipped -",           // released
-    "- accepted - - released - - - - - lost - -", // in-doubt
-    "- - - - - - - - - - - - -",                 // lost
-    "- - - - - - - - - - - - planned",           // skipped
+    // Send Accept Retry Refuse Release Doubt Succeed Fail Save SaveFailed Miss Lose Skip Restart
+    "- - - - - - succeeded - - - - - skipped -", // planned
+    "sent - - - released - - - - - - - skipped -", // held
+    "- accepted held refused released in-doubt - - - - - - - -", // sent
+    "- - - - - - succeeded failed - - - lost - -", // accepted
+    "- - - - - - - - saved succeeded - - - -",   // succeeded
+    "- - - - - - - - - - succeeded - - -",       // saved
+    "- - - - - - - - - - - - - planned",         // failed
+    "- - - - - - - - - - - - - planned",         // refused
+    "- - - - - - - - - - - - skipped -",         // released
+    "- accepted - - released - - - - - - lost - -", // in-doubt
+    "- - - - - - - - - - - - - -",               // lost
+    "- - - - - - - - - - - - - planned",         // skipped
 ];
 
 #[test]
@@ -83,8 +87,9 @@ fn credits_move_as_drawn() {
         doubt,
         succeed,
         fail,
+        save,
         _,
-        _,
+        miss,
         lose,
         skip,
         _,
@@ -109,6 +114,7 @@ fn credits_move_as_drawn() {
         (vec![&send, &accept], (0, 10, 0)),
         (vec![&send, &accept, &lose], (0, 10, 0)),
         (vec![&send, &accept, &succeed], (0, 10, 0)),
+        (vec![&send, &accept, &succeed, &save, &miss], (0, 10, 0)),
         (vec![&send, &accept, &fail], (0, 10, 10)),
         (vec![&send, &accept, &kept], (0, 10, 0)),
     ] {
@@ -146,7 +152,7 @@ fn a_restart_keeps_what_was_paid_before() {
 
 #[test]
 fn nothing_is_given_that_nobody_paid_for() {
-    let [.., succeed, _, _, _, _, _, _] = events();
+    let [.., succeed, _, _, _, _, _, _, _] = events();
     assert!(
         bought()
             .apply(std::slice::from_ref(&succeed), Timestamp::UNIX_EPOCH)
@@ -188,7 +194,7 @@ fn rows_that_no_step_leads_to_are_found() {
 proptest! {
     #[test]
     fn every_legal_chain_leads_to_an_entry_that_makes_sense(
-        chain in prop::collection::vec(0..13_usize, 0..40),
+        chain in prop::collection::vec(0..15_usize, 0..40),
         reused in any::<bool>(),
     ) {
         let mut entry = Entry::planned(Credits::new(7), reused);

@@ -459,6 +459,14 @@ impl Ledger {
         self.inner.reader.for_each_job(run, visit)
     }
 
+    /// Counts the saved jobs of a run whose files are unusable: each says in its error why.
+    ///
+    /// # Errors
+    /// When the store fails or there is no such run.
+    pub fn defects(&self, run: &RunId) -> Result<u64, LedgerError> {
+        self.inner.reader.defects(run)
+    }
+
     /// Returns what the account has paid for, for a plan to look up.
     ///
     /// # Errors

@@ -95,7 +95,12 @@ fn events() -> Vec<JobEvent> {
         fail(true),
         fail(false),
         save(),
+        JobEvent::Save {
+            files: Vec::new(),
+            defect: Some(words()),
+        },
         JobEvent::SaveFailed { error: words() },
+        JobEvent::Miss { error: words() },
         JobEvent::Lose { error: words() },
         JobEvent::Restart,
     ]

@@ -124,6 +124,9 @@ pub(super) trait Read: Send + Sync {
         visit: &mut dyn FnMut(JobRecord),
     ) -> Result<(), LedgerError>;
 
+    /// Counts the saved jobs of a run whose files are unusable.
+    fn defects(&self, run: &RunId) -> Result<u64, LedgerError>;
+
     /// Returns the jobs of a run that an interrupted process left in hand.
     fn due(&self, run: &RunId) -> Result<Vec<Due>, LedgerError>;
 

@@ -1,6 +1,7 @@
 //! The end of a run as a person reads it: figures, what went wrong, and last the command to type next.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use crate::model::{Credits, JobState, RunRecord, RunState};
 
@@ -33,7 +34,7 @@ pub fn summary_text(run: &RunRecord, summary: &Summary) -> String {
         writeln!(out)?;
         books(out, summary)?;
         savings(out, summary)?;
-        troubles(out, summary)?;
+        troubles(out, run, summary)?;
         if let Some(command) = next_command(run, summary) {
             writeln!(out, "\n{command}")?;
         }
@@ -66,6 +67,10 @@ pub fn summary_quiet(run: &RunRecord, summary: &Summary) -> String {
         text.push_str(&format!(" First trouble: {}.", in_words(first)));
     }
     text.push('\n');
+    if summary.claims > 0 {
+        text.push_str(&claims(run, summary));
+        text.push('\n');
+    }
     // A line of its own, so that it can be copied, or taken with `tail -1`.
     if let Some(command) = next_command(run, summary) {
         text.push_str(&command);
@@ -167,7 +172,7 @@ fn savings(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     Ok(())
 }
 
-fn troubles(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+fn troubles(out: &mut dyn Write, run: &RunRecord, summary: &Summary) -> io::Result<()> {
     if !summary.troubles.is_empty() {
         writeln!(out)?;
         let mut table = Table::new([
@@ -191,14 +196,20 @@ fn troubles(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         }
     }
     if summary.claims > 0 {
-        let jobs = count(summary.claims, "job");
-        writeln!(
-            out,
-            "\ncharged without a usable result: {jobs}, {} credits, in claims.csv",
-            summary.claimed
-        )?;
+        writeln!(out, "\n{}", claims(run, summary))?;
     }
     skipped(out, summary)
+}
+
+/// Says what there is to ask back, and where it is listed.
+fn claims(run: &RunRecord, summary: &Summary) -> String {
+    let file = Path::new(&run.settings.out).join("claims.csv");
+    format!(
+        "charged without a usable result: {}, {} credits, in {}",
+        count(summary.claims, "job"),
+        summary.claimed,
+        Shown(&file.display().to_string())
+    )
 }
 
 fn skipped(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {

@@ -103,7 +103,7 @@ fn the_summary_ends_with_the_command_to_type() {
       stems   suno.stems-basic  failed    =cmd|'/c calc'!A1
       cue[5]  suno.create       in-doubt  no answer within 60 s
 
-    charged without a usable result: 1 job, 20 credits, in claims.csv
+    charged without a usable result: 1 job, 20 credits, in out/midnight-drive/claims.csv
 
     skipped
       1 job: job `stems` gave no result
@@ -137,6 +137,7 @@ fn trouble_is_one_paragraph() {
     let stopped = run(RunState::Stopped);
     assert_snapshot!(summary_quiet(&stopped, &summed(&stopped, &mixed())), @r#"
     midnight-drive stopped: credits ran out, 3 of 7 jobs done, 2 failed, 1 in doubt, 1 skipped (run r7). 40 credits charged, 10 refunded, -20 unexplained. First trouble: `cue[3]` is failed: task failed, "moderated".
+    charged without a usable result: 1 job, 20 credits, in out/midnight-drive/claims.csv
     setlist resolve r7
     "#);
 

@@ -107,28 +107,49 @@ async fn deliver(
     drop(answer.send(outcome));
 }
 
+/// How much of a recording is handed over.
+const SHORT_BYTES: u32 = 400;
+
 /// Asks for the end of a recording and hands it over as if it were all: a short file proves as much as a long one.
 fn short(
     provider: &InProcess,
     request: HttpRequest,
 ) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
     let end = HttpRequest {
-        range_from: Some(RECORDING_BYTES - 400),
+        range_from: Some(RECORDING_BYTES - u64::from(SHORT_BYTES)),
         ..request
     };
     Box::pin(async move {
         let mut answer = provider.send(end).await?;
         if answer.status == 206 {
-            let head = Bytes::from_static(b"RIFF");
+            let head = wav_head();
             answer.status = 200;
             answer.content_range = None;
-            answer.content_length = answer.content_length.map(|bytes| bytes + 4);
+            answer.content_length = answer.content_length.map(|bytes| bytes + 44);
             answer.body = stream::once(std::future::ready(Ok(head)))
                 .chain(answer.body)
                 .boxed();
         }
         Ok(answer)
     })
+}
+
+/// The head of a recording that is so short: one channel, 22 050 samples a second, 16 bits each.
+fn wav_head() -> Bytes {
+    let number = u32::to_le_bytes;
+    let head = [
+        &b"RIFF"[..],
+        &number(SHORT_BYTES + 36),
+        b"WAVEfmt ",
+        &number(16),
+        &[1, 0, 1, 0],
+        &number(22_050),
+        &number(44_100),
+        &[2, 0, 16, 0],
+        b"data",
+        &number(SHORT_BYTES),
+    ];
+    Bytes::from(head.concat())
 }
 
 fn path(url: &str) -> &str {

@@ -9,7 +9,7 @@ use crate::ledger::command::{
     Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, NewRun, Reused,
 };
 use crate::ledger::elsewhere::{Other, Verdict, judge};
-use crate::ledger::entry::{Booking, has_ended};
+use crate::ledger::entry::{Booking, defect_of, has_ended};
 use crate::ledger::evidence::Checkpoint;
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, choose_in_order, shortage};
@@ -404,11 +404,13 @@ impl Books {
         let run = self.find(run).ok()?;
         let job = run.jobs.get(ordinal)?;
         let result = job.result.clone()?;
-        let (files, out) = (job.files.clone(), run.record.settings.out.clone());
-        job.entry
-            .state
-            .has_result()
-            .then_some(Reused { result, files, out })
+        let state = job.entry.state;
+        state.has_result().then(|| Reused {
+            result,
+            files: job.files.clone(),
+            out: run.record.settings.out.clone(),
+            defect: defect_of(state, job.entry.error.clone()),
+        })
     }
 
     pub(super) fn hand_out(&self, run: &Run, job: &Job) -> Result<HeldJob, LedgerError> {

@@ -273,7 +273,7 @@ impl Job {
         for event in events {
             match event {
                 JobEvent::Succeed { result } => self.result = Some(result.clone()),
-                JobEvent::Save { files } => self.files.clone_from(files),
+                JobEvent::Save { files, .. } => self.files.clone_from(files),
                 _ => {}
             }
         }

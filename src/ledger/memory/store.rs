@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::ledger::account::{AccountBooks, BalanceReading};
 use crate::ledger::command::{Due, LedgerError};
+use crate::ledger::entry::defect_of;
 use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::paid::{PaidIndex, Purchase, paid_state};
@@ -74,6 +75,14 @@ impl Read for MemoryStore {
             visit(job_record(run, job)?);
         }
         Ok(())
+    }
+
+    fn defects(&self, run: &RunId) -> Result<u64, LedgerError> {
+        let books = self.lock();
+        let entries = books.find(run)?.jobs.values().map(|job| &job.entry);
+        let unusable =
+            entries.filter(|entry| defect_of(entry.state, entry.error.clone()).is_some());
+        Ok(u64::try_from(unusable.count()).unwrap_or(u64::MAX))
     }
 
     fn due(&self, run: &RunId) -> Result<Vec<Due>, LedgerError> {

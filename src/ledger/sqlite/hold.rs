@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::ledger::command::{HeldJob, HoldAnswer, JobEvent, LedgerError, Reused};
 use crate::ledger::elsewhere::Verdict;
-use crate::ledger::entry::Entry;
+use crate::ledger::entry::{Entry, defect_of};
 use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, choose_in_order, shortage};
 use crate::ledger::store::{Owner, slot};
 use crate::model::{
@@ -320,7 +320,7 @@ fn source(connection: &Connection, head: &RunHead, reuse: &Reuse) -> Result<Reus
         Reuse::Twin { ordinal, .. } => (&head.id, ordinal),
     };
     let mut statement = connection.prepare_cached(
-        "SELECT j.state, t.result, t.files, r.settings FROM runs r JOIN jobs j ON j.run = r.key \
+        "SELECT j.state, t.result, t.files, r.settings, j.error FROM runs r JOIN jobs j ON j.run = r.key \
          JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
          WHERE r.id = ?1 AND j.ordinal = ?2",
     )?;
@@ -335,6 +335,7 @@ fn source(connection: &Connection, head: &RunHead, reuse: &Reuse) -> Result<Reus
     let result: Option<String> = row.get(1)?;
     let files: Option<String> = row.get(2)?;
     let settings: String = row.get(3)?;
+    let error: Option<String> = row.get(4)?;
     match (JobState::from_name(&state), result) {
         (Some(state), Some(result)) if state.has_result() => {
             let settings: crate::model::RunSettings = from_json(&settings)?;
@@ -343,6 +344,7 @@ fn source(connection: &Connection, head: &RunHead, reuse: &Reuse) -> Result<Reus
                 result: from_json(&result)?,
                 files,
                 out: settings.out,
+                defect: defect_of(state, error),
             })
         }
         _ => Err(missing().into()),

@@ -117,6 +117,20 @@ impl Read for SqliteReader {
         })
     }
 
+    fn defects(&self, run: &RunId) -> Result<u64, LedgerError> {
+        self.with(|connection| {
+            let head = RunHead::load(connection, run)?;
+            let number = connection
+                .prepare_cached(
+                    "SELECT COUNT(*) FROM jobs WHERE run = ?1 AND state = ?2 AND error IS NOT NULL",
+                )?
+                .query_row(params![head.key, JobState::Saved.as_str()], |row| {
+                    row.get(0)
+                })?;
+            Ok(count(number)?)
+        })
+    }
+
     fn due(&self, run: &RunId) -> Result<Vec<Due>, LedgerError> {
         self.with(|connection| {
             let head = RunHead::load(connection, run)?;

@@ -119,7 +119,7 @@ fn write_texts(
             JobEvent::Succeed { result } => connection
                 .prepare_cached("UPDATE job_texts SET result = ?3 WHERE run = ?1 AND ordinal = ?2")?
                 .execute(params![run, job.0, to_json(result)?])?,
-            JobEvent::Save { files } => connection
+            JobEvent::Save { files, .. } => connection
                 .prepare_cached("UPDATE job_texts SET files = ?3 WHERE run = ?1 AND ordinal = ?2")?
                 .execute(params![run, job.0, maybe_list(files)?])?,
             _ => 0,
