@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::api::Fault;
-use crate::model::{Credits, RunEvent, RunId, RunRecord, StopCause};
+use crate::model::{Credits, RunEvent, RunId, RunRecord, RunTotals, StopCause};
 
 use super::control::Control;
 use super::dispatcher::{Dispatcher, Stop};
@@ -68,10 +68,11 @@ pub async fn carry_out(
         balance: opening,
     });
     let leftovers = recover(&shared).await?;
+    let known_closing = options.closing;
     let mut dispatcher = Dispatcher::new(shared.clone(), &record, options);
     dispatcher.take_up(leftovers);
     let stop = dispatcher.run(&mut control).await;
-    close(&shared, &record, stop, &mut control).await
+    close(&shared, &record, known_closing, stop, &mut control).await
 }
 
 fn unreadable(fault: &Fault) -> StopCause {
@@ -101,6 +102,7 @@ async fn give_back(shared: &Shared, cause: StopCause) -> Result<Ending, ExecErro
 async fn close(
     shared: &Shared,
     record: &RunRecord,
+    known_closing: Option<Credits>,
     stop: Stop,
     control: &mut Control,
 ) -> Result<Ending, ExecError> {
@@ -134,6 +136,9 @@ async fn close(
     };
     let closing = observed.and_then(|observed| observed.balance.available().ok());
     let totals = engine.ledger.run(&shared.run)?.totals;
+    let sums = |totals: RunTotals| (totals.charged, totals.refunded);
+    let known = known_closing.filter(|_| sums(totals) == sums(record.totals));
+    let closing = known.or(closing);
     let defects = engine.ledger.defects(&shared.run)?;
     let ending = Ending::judge(&totals, defects, stop.cause);
     let now = engine.clock.now();

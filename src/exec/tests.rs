@@ -23,7 +23,10 @@ use crate::model::{
     StopCause, SystemClock, TaskId,
 };
 
-use super::{ControlHandle, Ending, Engine, FailureLimit, RunOptions, carry_out, control};
+use super::{
+    ControlHandle, Ending, Engine, FailureLimit, RunOptions, carry_out, control, damaged,
+    save_again,
+};
 
 const PRICE: u64 = 10;
 
@@ -387,6 +390,48 @@ async fn a_silent_song_is_kept_and_the_run_is_not_well() {
         assert_eq!(record.error, Some(format!("`{file}` is silent")));
         assert!(stage.out.path().join(file).exists());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_that_are_gone_or_changed_are_saved_again_for_nothing() {
+    let stage = stage(
+        Provider::with(100, vec![]),
+        SpendLimits::default(),
+        independent(4),
+    )
+    .await;
+    assert_eq!(stage.go().await, Ending::Done);
+    let ledger = &stage.engine.ledger;
+    let run = || ledger.run(&stage.run).unwrap();
+    assert_eq!(damaged(ledger, &run()), Ok(vec![]));
+
+    let path = |job: &str| stage.out.path().join(format!("audio/{job}.wav"));
+    std::fs::remove_file(path("j0")).unwrap();
+    std::fs::write(path("j2"), "cut").unwrap();
+    // Without its description a file that is there is taken for what it was.
+    std::fs::remove_file(stage.out.path().join("audio/j3.wav.json")).unwrap();
+    let found = damaged(ledger, &run()).unwrap();
+    let jobs: Vec<u32> = found.iter().map(|damage| damage.job.0).collect();
+    assert_eq!(jobs, [0, 2]);
+    let now = stage.engine.clock.now();
+    ledger.start(&stage.run, now).await.unwrap();
+    for damage in &found {
+        save_again(ledger, &run(), damage, now).await.unwrap();
+    }
+
+    assert_eq!(stage.go().await, Ending::Done);
+    stage.check_books(100);
+    assert_eq!(stage.provider.arrived().len(), 4, "nothing is sent again");
+    let url = |job: &str| format!("https://cdn.example/{job}.wav");
+    assert_eq!(std::fs::read(path("j0")).unwrap(), tone(&url("j0"), 100));
+    assert_eq!(
+        std::fs::read(path("j2")).unwrap(),
+        b"cut",
+        "a file of somebody"
+    );
+    assert_eq!(std::fs::read(path("j2~2")).unwrap(), tone(&url("j2"), 100));
+    assert_eq!(stage.records()[2].files, ["audio/j2~2.wav"]);
+    assert_eq!(damaged(ledger, &run()), Ok(vec![]), "all is well again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -1064,6 +1109,7 @@ const SETTLING: RunOptions = RunOptions {
     proof: super::Proof::Off,
     on_drift: super::OnDrift::Warn,
     pace: None,
+    closing: None,
 };
 
 #[tokio::test(start_paused = true)]

@@ -66,6 +66,9 @@ pub struct RunOptions {
     pub on_drift: OnDrift,
     /// Go at another pace than the run was made with.
     pub pace: Option<Pace>,
+    /// The closing balance of a run that was over and only has files fetched again: it stays as long as nothing is charged
+    /// or refunded, since what the account did meanwhile is not for this run to explain.
+    pub closing: Option<Credits>,
 }
 
 /// How fast a run goes.

@@ -119,6 +119,44 @@ fn what_needs_an_unusable_song_goes_on() {
 }
 
 #[test]
+fn resume_fetches_again_what_went_missing_and_pays_nothing() {
+    let sim = Sim::new(500, &[]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("mended", 3));
+    world.run(&["run", "m.toml"]).expect(0);
+    let id = world.run_json("mended")["run"]["id"].clone();
+    let id = id.as_str().unwrap();
+    let out = world.work().join("out/mended");
+    let saved = world.spend("mended");
+    let read = |row: &BTreeMap<String, String>| std::fs::read(out.join(&row["files"])).unwrap();
+    let before: Vec<_> = saved.iter().map(read).collect();
+    let told = world.run(&["resume", id]).expect(0);
+    assert_eq!(told.stderr, "", "nothing is missing");
+
+    sim.spend_elsewhere();
+    std::fs::remove_file(out.join(&saved[0]["files"])).unwrap();
+    std::fs::write(out.join(&saved[2]["files"]), "").unwrap();
+    let told = world.run(&["resume", id]).expect(0);
+    assert_eq!(
+        told.stderr,
+        "2 files of 2 jobs missing or changed: saved again, free of charge\n"
+    );
+    let audit = sim.audit();
+    let theirs = (1, 10);
+    assert_eq!(
+        (audit.requests(), audit.charged()),
+        (3 + theirs.0, 30 + theirs.1)
+    );
+    let rows = world.spend("mended");
+    assert_eq!(rows.iter().map(read).collect::<Vec<_>>(), before);
+    assert_eq!(sum(&rows, "charged"), 30, "what the run was charged before");
+    let summary = &world.run_json("mended")["summary"];
+    assert_eq!(summary["unexplained"], 0, "the run was over by then");
+    let told = world.run(&["resume", id]).expect(0);
+    assert_eq!(told.stderr, "", "all is well again");
+}
+
+#[test]
 fn a_kill_in_the_middle_of_a_download_leaves_nothing_half_done() {
     // Each file breaks off half way until it was tried three times, so that the kill finds one begun.
     let sim = Sim::new(

@@ -143,6 +143,7 @@ impl World {
                 proof: process.script.proof,
                 on_drift: OnDrift::Warn,
                 pace: None,
+                closing: None,
             };
             let (events, _nobody) = tokio::sync::mpsc::unbounded_channel();
             carry_out(&engine, run, options, control, events).await

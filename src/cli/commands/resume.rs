@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
-use crate::exec::{Pace, RunOptions};
+use crate::exec::{self, Pace, RunOptions};
 use crate::ledger::{JobEvent, LEASE, Ledger, LedgerError};
 use crate::model::{Credits, JobState, RunRecord, RunState};
 use crate::sim::Start;
@@ -88,6 +88,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
     if args.retry_failed {
         retry_failed(&ledger, &runtime, &record, now)?;
     }
+    repair(&ledger, &runtime, &record, now, context)?;
     let session = Session {
         context,
         runtime: &runtime,
@@ -99,6 +100,9 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
                 concurrency: settings.concurrency(),
                 poll: settings.poll(),
             }),
+            closing: record
+                .closing
+                .filter(|_| record.state == RunState::Finished),
             ..run::options(&args.stop)
         },
         events: args.stop.events && context.ui.json(),
@@ -119,7 +123,42 @@ fn find(args: &ResumeArgs, context: &Context) -> Result<Option<RunRecord>, Comma
         None if args.retry_failed => Some(ledgers::pick(&ledger, None)?),
         None => ledgers::latest_unfinished(&ledger)?,
     };
-    Ok(found.filter(|run| run.state != RunState::Finished || args.retry_failed))
+    let Some(run) = found else {
+        return Ok(None);
+    };
+    // Whoever names no run may have taken the files of the last one away for good.
+    let is_left = run.state != RunState::Finished
+        || args.retry_failed
+        || (args.run.is_some() && !exec::damaged(&ledger, &run)?.is_empty());
+    Ok(is_left.then_some(run))
+}
+
+/// Has files fetched again that were saved and are gone or changed.
+fn repair(
+    ledger: &Ledger,
+    runtime: &Runtime,
+    record: &RunRecord,
+    now: Timestamp,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let damaged = exec::damaged(ledger, record)?;
+    for damage in &damaged {
+        runtime.block_on(exec::save_again(ledger, record, damage, now))?;
+    }
+    if !damaged.is_empty() && !context.ui.json() {
+        let files = damaged.iter().map(|damage| damage.files.len()).sum();
+        context.ui.warn(&format!(
+            "{} of {} missing or changed: saved again, free of charge\n",
+            counted(files, "file"),
+            counted(damaged.len(), "job")
+        ));
+    }
+    Ok(())
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Writes the reports of a run that ended, when its process was cut off between its end and its reports.

@@ -219,6 +219,7 @@ pub(crate) fn options(stop: &StopArgs) -> RunOptions {
         proof: stop.proof(),
         on_drift: stop.on_drift(),
         pace: None,
+        closing: None,
     }
 }
 
