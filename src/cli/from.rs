@@ -80,7 +80,7 @@ impl From<LedgerError> for CommandError {
         let kind = match &error {
             LedgerError::Leased(_) => ErrorKind::Busy,
             LedgerError::NotFound { .. } => ErrorKind::Usage,
-            LedgerError::IllegalStep { .. } => ErrorKind::Bug,
+            LedgerError::IllegalStep { .. } | LedgerError::BoughtElsewhere(_) => ErrorKind::Bug,
             LedgerError::NewerFormat { .. }
             | LedgerError::Corrupt(_)
             | LedgerError::Storage { .. } => ErrorKind::Storage,

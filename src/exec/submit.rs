@@ -70,7 +70,11 @@ async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitt
         }
         // From here to the recorded answer nothing may give up halfway except by leaving the process,
         // and then `Sent` is what a resume finds.
-        shared.record(job, vec![JobEvent::Send]).await?;
+        match shared.record(job, vec![JobEvent::Send]).await {
+            // The next hold waits for the other run, or uses what it bought.
+            Err(LedgerError::BoughtElsewhere(_)) => return release(shared, job, None).await,
+            recorded => recorded?,
+        };
         let answer = shared.engine.service.submit(&call).await;
         let next = match answer {
             Ok(answer) => accepted(shared, job, answer, &mut patience).await?,

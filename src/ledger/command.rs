@@ -240,6 +240,9 @@ pub enum LedgerError {
     /// Another process works on this run, or did less than a lease ago and may still.
     #[error("run `{0}` belongs to another process")]
     Leased(RunId),
+    /// Another run sent a request for the same content after this job was held: it must not be bought again.
+    #[error("another run is buying the same as job `{0}`")]
+    BoughtElsewhere(String),
     /// The disk, the file or the database failed: nothing of the request is durable.
     #[error("ledger `{path}`: {message}")]
     Storage {

@@ -271,6 +271,7 @@ contract! {
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     two_runs_that_want_the_same_buy_it_once
     what_another_run_may_have_bought_is_not_bought
+    whoever_slept_sends_nothing_that_was_bought_meanwhile
     a_run_that_buys_afresh_looks_nowhere
 }
 
@@ -873,11 +874,49 @@ async fn what_another_run_may_have_bought_is_not_bought(ledger: &Ledger) {
             .unwrap()
             .contains("setlist resume one")
     );
-    // It was only asleep: nothing it held may leave now.
-    let outcome = ledger
-        .record(&first, Ordinal(2), vec![JobEvent::Send], at(late))
-        .await;
-    assert_eq!(outcome, Err(LedgerError::Leased(first.clone())));
+    // It was only asleep: whichever of the two sends first, the other does not.
+    let send = |run: RunId| async move {
+        let send = vec![JobEvent::Send];
+        ledger.record(&run, Ordinal(2), send, at(late)).await
+    };
+    assert_eq!(send(first.clone()).await, Ok(JobState::Sent));
+    let refused = Err(LedgerError::BoughtElsewhere("job2".to_owned()));
+    assert_eq!(send(second).await, refused);
+    ledger.verify().unwrap();
+}
+
+async fn whoever_slept_sends_nothing_that_was_bought_meanwhile(ledger: &Ledger) {
+    observe(ledger, 100).await;
+    let jobs = || vec![new_job(0, 10), new_job(1, 10)];
+    let first = started(ledger, new_run("one", cap(50)), jobs()).await;
+    let second = started(ledger, new_run("two", cap(50)), jobs()).await;
+    assert_eq!(hold(ledger, &first, 2).await.0, vec![0, 1]);
+    let late = LEASE.as_secs() + 60;
+    assert_eq!(
+        hold_beside(ledger, &second, late).await,
+        (vec![0, 1], vec![], 0)
+    );
+    let record = |run: &RunId, job, events, second| {
+        let run = run.clone();
+        async move { ledger.record(&run, Ordinal(job), events, at(second)).await }
+    };
+    for job in [0, 1] {
+        let sent = vec![JobEvent::Send, accept()];
+        record(&second, job, sent, late).await.unwrap();
+    }
+    // Its lease may have been renewed since, or its clock have stood still: that changes nothing.
+    ledger.renew_lease(&first, at(late)).await.unwrap();
+    for (job, now) in [(0, late), (1, 2)] {
+        let refused = record(&first, job, vec![JobEvent::Send], now).await;
+        assert!(
+            matches!(refused, Err(LedgerError::BoughtElsewhere(_))),
+            "{refused:?}"
+        );
+        let release = vec![JobEvent::Release { error: None }];
+        record(&first, job, release, now).await.unwrap();
+    }
+    // They wait for the other run.
+    assert_eq!(hold_beside(ledger, &first, late).await.2, 2);
     ledger.verify().unwrap();
 }
 

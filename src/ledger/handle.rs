@@ -367,7 +367,8 @@ impl Ledger {
     /// After `Send` the lease lasts for at least half of [`LEASE`](super::LEASE): the request must leave within it.
     ///
     /// # Errors
-    /// [`LedgerError::IllegalStep`] when a step is not legal; [`LedgerError::Leased`] for `Send` and `Retry` when
+    /// [`LedgerError::IllegalStep`] when a step is not legal; [`LedgerError::BoughtElsewhere`] for `Send` when another
+    /// run sent a request for the same since the hold; [`LedgerError::Leased`] for `Send` and `Retry` when
     /// this process does not have the run. Nothing may be sent unless this returned `Ok`.
     pub async fn record(
         &self,

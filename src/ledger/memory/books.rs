@@ -350,10 +350,26 @@ impl Books {
     }
 
     fn verdict(&self, place: usize, job: Ordinal, now: Timestamp) -> Result<Verdict, LedgerError> {
+        Ok(judge(&self.others(place, job, now)?))
+    }
+
+    /// Tells whether another run sent a request for what a held job is about to be sent for.
+    fn is_bought(&self, place: usize, job: Ordinal, now: Timestamp) -> Result<bool, LedgerError> {
+        let others = self.others(place, job, now)?;
+        Ok(others.iter().any(|other| other.state != JobState::Held))
+    }
+
+    /// Finds the jobs of other runs with a job's content that are in hand or were bought.
+    fn others(
+        &self,
+        place: usize,
+        job: Ordinal,
+        now: Timestamp,
+    ) -> Result<Vec<Other>, LedgerError> {
         let run = &self.runs[place];
         let wanted = run.need(job)?;
         if wanted.entry.reused || run.record.settings.fresh {
-            return Ok(Verdict::Buy);
+            return Ok(Vec::new());
         }
         let mut others = Vec::new();
         for (at, other) in self.runs.iter().enumerate() {
@@ -374,7 +390,7 @@ impl Books {
                 is_alive,
             }));
         }
-        Ok(judge(&others))
+        Ok(others)
     }
 
     pub(super) fn room(&self, run: &Run) -> Result<Room, LedgerError> {
@@ -440,16 +456,16 @@ impl Books {
         now: Timestamp,
     ) -> Result<JobState, LedgerError> {
         let place = self.place(run)?;
-        let sends = events.contains(&JobEvent::Send);
-        let has_lapsed = self.runs[place].lease.is_none_or(|(_, until)| until < now);
-        if sends && has_lapsed && self.verdict(place, job, now)? != Verdict::Buy {
-            return Err(LedgerError::Leased(run.clone()));
-        }
         let run = &mut self.runs[place];
         let needs_lease = events.iter().any(JobEvent::needs_lease);
         if needs_lease || run.record.state == RunState::Enrolling {
             run.fence(owner)?;
         }
+        if events.contains(&JobEvent::Send) && self.is_bought(place, job, now)? {
+            let job = self.runs[place].need(job)?.job.id.as_str().to_owned();
+            return Err(LedgerError::BoughtElsewhere(job));
+        }
+        let run = &mut self.runs[place];
         let known = run.need(job)?;
         let before = known.entry.state;
         let mut after = known.entry.clone();

@@ -8,7 +8,7 @@ use crate::model::{Fingerprint, JobId, JobState, Ordinal, Reuse, RunId, RunState
 
 use super::error::{Trouble, corrupt};
 use super::record::load_entry;
-use super::rows::{RunHead, fingerprint, maybe_time, ordinal, run_state, to_json, write_entry};
+use super::rows::{RunHead, maybe_time, ordinal, run_state, to_json, write_entry};
 use super::runs::terms;
 
 /// The second line is the condition of the index `jobs_content`, so that the index is used.
@@ -27,22 +27,24 @@ pub(super) fn verdict(
     Ok(judge(&others(connection, head, print, now)?))
 }
 
-/// Judges a job.
-pub(super) fn verdict_of(
+/// Tells whether another run sent a request for what a held job is about to be sent for.
+///
+/// A hold keeps others away only while its run is heard of. Who slept for longer than its lease, or whose clock stood
+/// still, was taken for dead, and what it holds may be bought by now: so each request is looked up, whatever the time.
+pub(super) fn is_bought(
     connection: &Connection,
     head: &RunHead,
     job: Ordinal,
-    now: Timestamp,
-) -> Result<Verdict, Trouble> {
-    let (print, is_reused): (Vec<u8>, bool) = connection
-        .prepare_cached("SELECT fingerprint, reused FROM jobs WHERE run = ?1 AND ordinal = ?2")?
-        .query_row(params![head.key, job.0], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    if is_reused || terms(connection, head.key)?.fresh {
-        return Ok(Verdict::Buy);
-    }
-    verdict(connection, head, fingerprint(&print)?, now)
+) -> Result<bool, Trouble> {
+    let found = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM jobs own \
+             JOIN jobs j ON j.fingerprint = own.fingerprint AND j.reused = 0 AND j.stage >= 2 \
+             JOIN runs r ON r.key = j.run WHERE own.run = ?1 AND own.ordinal = ?2 AND own.reused = 0 \
+             AND j.run <> ?1 AND j.state <> 'held' AND r.account = ?3)",
+        )?
+        .query_row(params![head.key, job.0, head.account], |row| row.get(0))?;
+    Ok(found && !terms(connection, head.key)?.fresh)
 }
 
 /// Finds the jobs of other runs with this content that are in hand or were bought.

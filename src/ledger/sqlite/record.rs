@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::ledger::command::{JobEvent, LedgerError};
-use crate::ledger::elsewhere::Verdict;
 use crate::ledger::entry::Entry;
 use crate::ledger::store::{Owner, requirements, skip_reason};
 use crate::model::{JobState, Ordinal, Reuse, RunId, RunState};
@@ -54,13 +53,9 @@ pub(super) fn record(
     if head.state == RunState::Enrolling || events.iter().any(JobEvent::needs_lease) {
         fence(connection, &head, owner, now)?;
     }
-    let sends = events.contains(&JobEvent::Send);
-    if sends
-        && head.has_lapsed(now)
-        && elsewhere::verdict_of(connection, &head, job, now)? != Verdict::Buy
-    {
-        // Who was not heard of for that long may have been taken for dead, and the same be bought by another run.
-        return Err(LedgerError::Leased(run.clone()).into());
+    if events.contains(&JobEvent::Send) && elsewhere::is_bought(connection, &head, job)? {
+        let job = name_of(connection, head.key, job)?;
+        return Err(LedgerError::BoughtElsewhere(job).into());
     }
     let before = match group.recent.take(head.key, job) {
         Some(entry) => entry,

@@ -213,11 +213,6 @@ impl RunHead {
         })
     }
 
-    /// Tells whether its process was not heard of for longer than its lease lasts.
-    pub(super) fn has_lapsed(&self, now: Timestamp) -> bool {
-        self.lease_until.is_none_or(|until| until < now)
-    }
-
     /// Tells whether somebody else may still be at work on it.
     pub(super) fn is_leased_to_another(&self, owner: Owner, now: Timestamp) -> bool {
         self.owner.is_some_and(|other| other != owner)
