@@ -1,17 +1,19 @@
 //! What a run leaves in its output folder: `spend.csv`, `run.json` and, if need be, `claims.csv`; each replaced whole.
+//!
+//! `run.json` comes last: it tells which run the others are of, and how that stood.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::ledger::Ledger;
 use crate::model::RunRecord;
-use crate::report::{ClaimsCsv, RunJson, SpendCsv, Summary};
+use crate::report::{ClaimsCsv, RunJson, SpendCsv, Summary, run_of_json};
 
 use super::error::{CommandError, ErrorKind};
 
 /// The table of the jobs.
-pub(crate) const SPEND_CSV: &str = "spend.csv";
+const SPEND_CSV: &str = "spend.csv";
 /// The jobs that were charged without a usable result; there only when there are any.
 const CLAIMS_CSV: &str = "claims.csv";
 /// The same for programs.
@@ -50,16 +52,26 @@ pub(crate) fn write(ledger: &Ledger, run: &RunRecord, out: &Path) -> Result<Summ
     spend.finish().map_err(unwritable)?;
     claims.finish().map_err(unwritable)?;
     json.finish(&summary).map_err(unwritable)?;
-    // Should a power cut take them, the ledger writes them again.
     spend_file
-        .commit_unsynced()
-        .and_then(|()| json_file.commit_unsynced())
+        .commit()
         .and_then(|()| match summary.claims {
             0 => claims_file.withdraw(),
-            _ => claims_file.commit_unsynced(),
+            _ => claims_file.commit(),
         })
+        .and_then(|()| json_file.commit())
         .map_err(unwritable)?;
     Ok(summary)
+}
+
+/// Tells whether the reports are missing, or of a time before the run came to where it stands.
+///
+/// Those of a later run stay: one folder has the reports of its last run.
+pub(crate) fn are_behind(run: &RunRecord, out: &Path) -> bool {
+    let told = File::open(out.join(RUN_JSON))
+        .ok()
+        .and_then(|file| run_of_json(BufReader::new(file)));
+    !out.join(SPEND_CSV).exists()
+        || told.is_none_or(|told| told != *run && told.created_at <= run.created_at)
 }
 
 /// Adds up a run's jobs.
@@ -135,12 +147,6 @@ impl Replacement {
     pub(crate) fn commit(mut self) -> io::Result<()> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
-        self.commit_unsynced()
-    }
-
-    /// Takes the place, once all of it is written; it may take a while until it is on disk.
-    fn commit_unsynced(mut self) -> io::Result<()> {
-        self.file.flush()?;
         std::fs::rename(&self.temporary, &self.path)
     }
 

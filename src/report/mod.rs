@@ -34,7 +34,7 @@ pub use costs_view::{costs_diff_json, costs_diff_text, costs_json, costs_text};
 pub use credits_view::CreditsView;
 pub use plan_data::{plan_csv, plan_json};
 pub use plan_view::{PlanView, plan_text};
-pub use run_json::RunJson;
+pub use run_json::{RunJson, run_of_json};
 pub use runs_view::{runs_json, runs_text};
 pub use spend_csv::{SPEND_COLUMNS, SpendCsv};
 pub use status_view::{status_json, status_text};

@@ -43,6 +43,16 @@ fn run_json(run: &RunRecord, records: &[JobRecord]) -> String {
 }
 
 #[test]
+fn a_run_json_tells_which_run_it_is_of() {
+    let run = run(RunState::Stopped);
+    let json = run_json(&run, &mixed());
+    assert_eq!(run_of_json(json.as_bytes()), Some(run));
+    for other in ["", "{}\n", "{\n\"run\": 5,\n}", "\n\n\n"] {
+        assert_eq!(run_of_json(other.as_bytes()), None, "{other}");
+    }
+}
+
+#[test]
 fn the_spend_csv_has_one_row_per_job_and_no_formula() {
     let csv = spend_csv(&run(RunState::Stopped), &mixed());
     assert!(csv.lines().count() == 8 && csv.matches("\r\n").count() == 8);

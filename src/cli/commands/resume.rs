@@ -174,7 +174,7 @@ fn make_up_reports(args: &ResumeArgs, context: &Context) -> Result<(), CommandEr
         return Ok(());
     };
     let out = Path::new(&record.settings.out);
-    if record.state == RunState::Finished && !out.join(reports::SPEND_CSV).exists() {
+    if record.state == RunState::Finished && reports::are_behind(&record, out) {
         reports::prepare_folder(out)?;
         reports::write(&ledger, &record, out)?;
     }
