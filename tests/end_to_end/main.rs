@@ -14,6 +14,7 @@ mod budget;
 mod crash;
 mod downloads;
 mod dry;
+mod kills;
 mod limits;
 mod output;
 mod saved_plan;

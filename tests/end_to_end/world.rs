@@ -323,6 +323,25 @@ impl Sim {
         assert_eq!(status, 200, "{body}");
     }
 
+    /// What a Producer task was asked for, once it is done.
+    pub fn sound_of(&self, task: &str) -> String {
+        let since = Instant::now();
+        loop {
+            let (_, body) = http(
+                &self.url,
+                "GET",
+                &format!("/api/v1/producer/task/{task}"),
+                "",
+            );
+            let answer: Value = serde_json::from_str(&body).unwrap();
+            if let Some(sound) = answer.pointer("/data/0/sound") {
+                return sound.as_str().unwrap().to_owned();
+            }
+            assert!(since.elapsed() < LIMIT, "task {task} is never done: {body}");
+            std::thread::sleep(Duration::from_millis(4));
+        }
+    }
+
     /// Waits until the simulator's books are so.
     #[track_caller]
     pub fn until(&self, what: &str, is_so: impl Fn(&Audit) -> bool) {
