@@ -12,6 +12,7 @@ mod bad_server;
 mod books;
 mod budget;
 mod crash;
+mod crowd;
 mod downloads;
 mod dry;
 mod kills;
