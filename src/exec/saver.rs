@@ -1,11 +1,12 @@
 //! Brings a job's result to disk. Everything here is free of charge and may be done again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ledger::{HeldJob, JobEvent};
-use crate::model::{Download, JobResult, RunEvent};
+use crate::model::{Download, JobResult, RunEvent, StopCause};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -69,6 +70,7 @@ async fn finish(
     mut events: Vec<JobEvent>,
     done: Result<Files, SaveError>,
 ) -> Message {
+    let trouble = done.as_ref().err().and_then(disk_trouble);
     events.push(match done {
         Ok(files) => JobEvent::Save {
             files: files.names,
@@ -79,9 +81,25 @@ async fn finish(
         },
     });
     match shared.record(job, events).await {
-        Ok(_) => Message::Saved,
+        Ok(_) => trouble.map_or(Message::Saved, Message::SaveStop),
         Err(error) => Message::SaveStop(storage(&error)),
     }
+}
+
+/// Tells whether no other result can be saved either: then none is to be bought, though this one can still be fetched.
+fn disk_trouble(error: &SaveError) -> Option<StopCause> {
+    let SaveError::Disk { error: cause, .. } = error else {
+        return None;
+    };
+    let advice = match cause.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "free some space, then go on with `resume`"
+        }
+        ErrorKind::ReadOnlyFilesystem => "make the disk writable, then go on with `resume`",
+        _ => return None,
+    };
+    let message = format!("results can't be saved: {error}; {advice}");
+    Some(StopCause::Storage { message })
 }
 
 /// Saves all files of a result; `sources` are files of an earlier run that may serve, in the same order.
@@ -269,4 +287,36 @@ fn describe(
 
 fn is_there(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.len() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trouble_that_other_results_share_stops_the_run() {
+        let words = |kind: ErrorKind| {
+            let error = SaveError::disk(Path::new("audio/a.wav"))(kind.into());
+            match disk_trouble(&error) {
+                Some(StopCause::Storage { message }) => message,
+                other => format!("{other:?}"),
+            }
+        };
+        for kind in [
+            ErrorKind::StorageFull,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::FileTooLarge,
+        ] {
+            let words = words(kind);
+            assert!(
+                words.contains("`audio/a.wav`") && words.contains("free some space"),
+                "{words}"
+            );
+        }
+        assert!(words(ErrorKind::ReadOnlyFilesystem).contains("writable"));
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::InvalidFilename] {
+            assert_eq!(words(kind), "None");
+        }
+        assert_eq!(disk_trouble(&SaveError::TooLarge), None);
+    }
 }
