@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::catalog::Catalog;
 use crate::exec::{self, ControlHandle, Ending, Engine, RunOptions};
 use crate::ledger::Ledger;
-use crate::model::{RunId, RunRecord, StopCause};
+use crate::model::{RunId, RunRecord, RunState, StopCause};
 use crate::report::{Summary, status_json, summary_quiet, summary_text};
 
 use super::connect::Connection;
@@ -42,7 +42,7 @@ impl Session<'_> {
     /// When nothing could be sent, or the reports can't be written.
     pub(crate) fn carry_out(self, run: &RunId) -> Result<Exit, CommandError> {
         let ending = self.runtime.block_on(self.work(run))?;
-        let record = self.ledger.run(run)?;
+        let mut record = self.ledger.run(run)?;
         let code = exit_code(&ending);
         let out = Path::new(&record.settings.out);
         let summary = match reports::write(&self.ledger, &record, out) {
@@ -54,6 +54,7 @@ impl Session<'_> {
             }
             Err(failure) => return Err(failure.hint(format!("setlist report {run}"))),
         };
+        tell_unrecorded(&mut record, &ending);
         self.conclude(&record, &summary, code)?;
         Ok(Exit(code))
     }
@@ -95,6 +96,15 @@ impl Session<'_> {
             ui.warn(&summary_quiet(run, summary));
         }
         Ok(())
+    }
+}
+
+/// A ledger that can't be written to does not know that the run has stopped, nor why; whoever watches must.
+fn tell_unrecorded(record: &mut RunRecord, ending: &Ending) {
+    let is_stop = matches!(ending, Ending::Stopped(StopCause::Storage { .. }));
+    if is_stop && record.state == RunState::Running {
+        record.state = RunState::Stopped;
+        record.ending = Some(ending.describe());
     }
 }
 
