@@ -28,6 +28,7 @@ pub(crate) fn take(state_folder: &Path, name: &str, what: &str) -> Result<Lock, 
     let storage = |error: std::io::Error| {
         CommandError::new(ErrorKind::Storage, error)
             .context(format!("the lock `{}` can't be taken", path.display()))
+            .hint("make its folder writable, or choose another ledger: --ledger sqlite:FILE")
     };
     let file = OpenOptions::new()
         .create(true)
