@@ -13,6 +13,7 @@ mod books;
 mod budget;
 mod crash;
 mod crowd;
+mod disk;
 mod downloads;
 mod dry;
 mod kills;
