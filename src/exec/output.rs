@@ -15,6 +15,8 @@ use super::files::with_suffix;
 
 /// The most versions of one name that are tried before giving up.
 const NAME_ATTEMPTS: u32 = 1000;
+/// No file of results without media, and no sidecar, is larger; in bytes.
+const SMALL_MAX: u64 = 64 << 20;
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(super) struct Output {
     root: PathBuf,
     /// Folders below it that were made and checked.
     known: Mutex<HashSet<PathBuf>>,
+    /// Whose turn it is to write a small file.
+    small: Mutex<()>,
 }
 
 impl Output {
@@ -46,6 +50,7 @@ impl Output {
         Self {
             root,
             known: Mutex::default(),
+            small: Mutex::default(),
         }
     }
 
@@ -79,32 +84,44 @@ impl Output {
         Ok(())
     }
 
-    /// Writes a small file that is complete or empty.
+    /// Writes a small file.
     ///
-    /// It is not synced: the ledger holds what it says, and puts it back should a power cut take it. So a name whose
-    /// content a kill or a power cut took is as good as free.
+    /// It is not synced: the ledger holds what it says, and puts it back should a power cut take it.
     pub(super) fn write(&self, target: &Path, text: &[u8]) -> io::Result<String> {
         self.prepare(target)?;
-        let full = self.path(target);
-        match File::create_new(&full) {
-            Ok(mut file) => {
-                let written = file.write_all(text);
-                if written.is_err() {
-                    // The first failure is the one to tell.
-                    drop(fs::remove_file(&full));
-                }
-                return written.map(|()| slashed(target));
+        self.put_text(target, text, |_| false)
+    }
+
+    /// Writes a small file under its name or a free one beside it, in one write and without a temporary file, so that
+    /// a kill leaves nothing behind but an empty file; that name is as good as free.
+    ///
+    /// A file that is `ours` to replace is written over.
+    fn put_text(
+        &self,
+        target: &Path,
+        text: &[u8],
+        ours: impl Fn(&[u8]) -> bool,
+    ) -> io::Result<String> {
+        // One at a time: a file that another job has made, and not yet written, looks empty too.
+        let _turn = self.small.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut candidate = target.to_path_buf();
+        for attempt in 2..NAME_ATTEMPTS {
+            let full = self.path(&candidate);
+            match File::create_new(&full) {
+                Ok(file) => return fill(file, &full, text).map(|()| slashed(&candidate)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+            let there = read_small(&full)?;
+            if there.as_deref() == Some(text) {
+                return Ok(slashed(&candidate));
+            }
+            if there.is_some_and(|there| there.is_empty() || ours(&there)) {
+                return fill(File::create(&full)?, &full, text).map(|()| slashed(&candidate));
+            }
+            candidate = with_suffix(target, &format!("~{attempt}"));
         }
-        let folder = full.parent().unwrap_or(&self.root);
-        let mut file = temporary_files().tempfile_in(folder)?;
-        file.write_all(text)?;
-        let bytes = length(text.len());
-        let is_same =
-            |there: &Path| Ok(fs::metadata(there)?.len() == bytes && fs::read(there)? == text);
-        self.put(file.into_temp_path(), target, is_same)
+        Err(no_free_name(target))
     }
 
     /// Moves a finished temporary file to its place, or to a free name beside it, and makes the name durable.
@@ -151,25 +168,42 @@ impl Output {
             }
             candidate = with_suffix(target, &format!("~{attempt}"));
         }
-        Err(io::Error::other(format!(
-            "no free name like `{}`",
-            target.display()
-        )))
+        Err(no_free_name(target))
     }
 
     /// Writes the description of a saved file beside it, or under a free name when something else stands there.
     ///
     /// What an earlier attempt of the same job wrote of the same file is replaced.
     pub(super) fn write_sidecar(&self, file: &str, description: &Value) -> io::Result<()> {
-        let target = PathBuf::from(format!("{file}.json"));
-        let full = self.path(&target);
         let text = serde_json::to_string_pretty(description)? + "\n";
-        let mut sidecar = temporary_files().tempfile_in(full.parent().unwrap_or(&self.root))?;
-        sidecar.write_all(text.as_bytes())?;
-        let is_same = |there: &Path| Ok(describes_the_same(&fs::read(there)?, description));
-        self.put(sidecar.into_temp_path(), &target, is_same)?;
+        self.put_text(
+            &PathBuf::from(format!("{file}.json")),
+            text.as_bytes(),
+            |there| describes_the_same(there, description),
+        )?;
         Ok(())
     }
+}
+
+fn no_free_name(target: &Path) -> io::Error {
+    io::Error::other(format!("no free name like `{}`", target.display()))
+}
+
+/// Writes all of a new file; one that can't be written whole is taken away again.
+fn fill(mut file: File, full: &Path, text: &[u8]) -> io::Result<()> {
+    let written = file.write_all(text);
+    if written.is_err() {
+        // The first failure is the one to tell.
+        drop(fs::remove_file(full));
+    }
+    written
+}
+
+/// Reads a file, unless it is a link, a folder, or larger than any that is written here.
+fn read_small(full: &Path) -> io::Result<Option<Vec<u8>>> {
+    let data = fs::symlink_metadata(full)?;
+    let is_small = data.is_file() && data.len() <= SMALL_MAX;
+    is_small.then(|| fs::read(full)).transpose()
 }
 
 /// Tells whether a text is a description of the same file, by the same job of the same run.
@@ -180,15 +214,6 @@ fn describes_the_same(text: &[u8], description: &Value) -> bool {
     ["run", "job", "file"]
         .iter()
         .all(|key| there.get(key).is_some() && there.get(key) == description.get(key))
-}
-
-/// Hidden files with the rights that a file has when a person makes it.
-fn temporary_files() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".setlist-").suffix(".part");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
 }
 
 fn length(bytes: usize) -> u64 {
@@ -334,6 +359,18 @@ mod tests {
             read("a.wav.json").contains("\"at\": 5"),
             "a lost one is replaced"
         );
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_small_file_is_not_written_through_a_link() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let aim = other.path().join("aim.txt");
+        fs::write(&aim, "").unwrap();
+        std::os::unix::fs::symlink(&aim, folder.path().join("x.txt")).unwrap();
+        let out = Output::new(folder.path().to_owned());
+        assert_eq!(out.write(Path::new("x.txt"), b"x").unwrap(), "x~2.txt");
+        assert_eq!(fs::read_to_string(aim).unwrap(), "");
     }
 
     #[test]
