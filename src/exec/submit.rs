@@ -168,22 +168,17 @@ async fn record_payment(
     let mut rng = fastrand::Rng::with_seed(shared.engine.seed);
     loop {
         match shared.record(job, events.clone()).await {
+            Err(error @ LedgerError::Gone { .. }) => {
+                let message = format!("{} ({error})", unrecorded(job, &events));
+                shared.tell(RunEvent::Warning { message });
+                return Err(error);
+            }
             Err(LedgerError::Storage { message, .. }) => {
                 attempt += 1;
                 // Only the first trouble is told; the dispatcher must know it before it sees jobs come back.
                 drop(shared.trouble.set(message.clone()));
                 shared.halt.cancel();
-                let task = events.iter().find_map(|event| match event {
-                    JobEvent::Accept { task } => {
-                        task.as_ref().map(|task| format!(" as task `{task}`"))
-                    }
-                    _ => None,
-                });
-                let message = format!(
-                    "job `{}` was accepted{}, but the ledger can't record it ({message}); trying again",
-                    job.id,
-                    task.unwrap_or_default()
-                );
+                let message = format!("{} ({message}); trying again", unrecorded(job, &events));
                 shared.tell(RunEvent::Warning { message });
                 shared
                     .engine
@@ -194,6 +189,19 @@ async fn record_payment(
             other => return other,
         }
     }
+}
+
+/// Says what a person needs to look a payment up by hand.
+fn unrecorded(job: &HeldJob, events: &[JobEvent]) -> String {
+    let task = events.iter().find_map(|event| match event {
+        JobEvent::Accept { task } => task.as_ref().map(|task| format!(" as task `{task}`")),
+        _ => None,
+    });
+    let task = task.unwrap_or_default();
+    format!(
+        "job `{}` was accepted{task}, but the ledger can't record it",
+        job.id
+    )
 }
 
 async fn faulted(

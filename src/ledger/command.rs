@@ -243,6 +243,15 @@ pub enum LedgerError {
     /// Another run sent a request for the same content after this job was held: it must not be bought again.
     #[error("another run is buying the same as job `{0}`")]
     BoughtElsewhere(String),
+    /// The file was deleted or moved while it was open: nothing that is written there would be found again.
+    #[error(
+        "ledger `{path}` is gone, deleted or moved while it was in use; put it back, or restore it from a backup, before \
+         anything is sent"
+    )]
+    Gone {
+        /// The file.
+        path: String,
+    },
     /// The disk, the file or the database failed: nothing of the request is durable.
     #[error("ledger `{path}`: {message}")]
     Storage {

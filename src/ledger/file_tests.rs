@@ -231,6 +231,31 @@ fn the_file_is_for_its_owner_alone() {
     drop(ledger);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_deleted_or_moved_takes_nothing_more() {
+    for name in ["ledger.db", "ledger.db-wal"] {
+        let (_folder, path) = folder();
+        let ledger = Ledger::open(&path).unwrap();
+        observe(&ledger, 60).await;
+        let jobs = vec![new_job(0, 10)];
+        let run = started(&ledger, new_run("r1", cap(60)), jobs).await;
+        ledger.hold(&run, 1, at(1)).await.unwrap();
+        let (file, away) = (path.with_file_name(name), path.with_file_name("away"));
+        std::fs::rename(&file, &away).unwrap();
+        let gone = LedgerError::Gone {
+            path: path.display().to_string(),
+        };
+        let send = || ledger.record(&run, Ordinal(0), vec![JobEvent::Send], at(2));
+        assert_eq!(send().await, Err(gone.clone()), "{name}");
+        // Another in its place is not it.
+        std::fs::copy(&away, &file).unwrap();
+        assert_eq!(send().await, Err(gone), "{name}");
+        std::fs::rename(&away, &file).unwrap();
+        assert_eq!(send().await, Ok(JobState::Sent), "{name}");
+    }
+}
+
 #[test]
 fn a_file_that_is_no_ledger_of_ours_is_left_alone() {
     let (_folder, path) = folder();

@@ -57,7 +57,8 @@ pub(super) fn corrupt(what: impl std::fmt::Display) -> LedgerError {
 pub(super) fn storage(path: &Path, error: &rusqlite::Error) -> LedgerError {
     let advice = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => {
-            "is not a ledger; move the file away or choose another place"
+            "is not a ledger, or its beginning is damaged: if it was one, keep a copy, and restore it from a backup before \
+             anything is sent; if not, choose another place"
         }
         Some(ErrorCode::DatabaseCorrupt) => {
             "is damaged; keep a copy, and restore it from a backup before anything is sent"

@@ -10,6 +10,7 @@ mod error;
 mod group;
 mod hold;
 mod open;
+mod place;
 mod read;
 mod recent;
 mod record;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::ledger::command::LedgerError;
 
@@ -32,7 +32,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
     make_folder(path).map_err(|error| no_rights(path, &error))?;
     let is_new = !path.exists();
     let fail = |error: rusqlite::Error| storage(path, &error);
-    let mut connection = connect(path).map_err(fail)?;
+    let mut connection = connect(path, OpenFlags::default()).map_err(fail)?;
     if is_new {
         keep_private(path).map_err(|error| no_rights(path, &error))?;
     }
@@ -59,13 +59,15 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
 
 /// Opens a connection that reads what was committed.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = connect(path)?;
+    // Never makes a file: one that is gone must not look like one that is empty.
+    let flags = OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE);
+    let connection = connect(path, flags)?;
     connection.execute_batch("PRAGMA query_only = ON;")?;
     Ok(connection)
 }
 
-fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open(path)?;
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // Plans that do not depend on bound values: else each binding beside a partial index prepares its statement anew.

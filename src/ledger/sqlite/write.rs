@@ -9,6 +9,7 @@ use crate::ledger::store::{Command, Reply, Request, Write};
 
 use super::error::{Trouble, storage};
 use super::group::Group;
+use super::place::Place;
 use super::read::SqliteReader;
 use super::recent::Recent;
 use super::{checkpoint, enrol, hold, open, record, runs};
@@ -18,21 +19,20 @@ pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
     recent: Recent,
+    place: Place,
 }
 
 impl SqliteStore {
     /// Opens the file, or makes it; returns the sides for writing and for reading.
     pub(in crate::ledger) fn open(path: &Path) -> Result<(Self, SqliteReader), LedgerError> {
         let connection = open::open_writer(path)?;
-        let path = path.to_owned();
-        let reader = SqliteReader::new(path.clone());
-        let recent = Recent::default();
         let store = Self {
             connection,
-            path,
-            recent,
+            path: path.to_owned(),
+            place: Place::of(path),
+            recent: Recent::default(),
         };
-        Ok((store, reader))
+        Ok((store, SqliteReader::new(path.to_owned())))
     }
 
     /// Lets the file grow no further.
@@ -126,6 +126,9 @@ fn begin(connection: &mut Connection) -> Result<Transaction<'_>, rusqlite::Error
 impl Write for SqliteStore {
     fn commit(&mut self, group: Vec<Request>) -> Vec<Result<Reply, LedgerError>> {
         let asked = group.len();
+        if let Err(gone) = self.place.check() {
+            return vec![Err(gone); asked];
+        }
         self.try_commit(&group).unwrap_or_else(|error| {
             self.recent.forget();
             vec![Err(storage(&self.path, &error)); asked]
