@@ -83,7 +83,7 @@ impl From<LedgerError> for CommandError {
             LedgerError::IllegalStep { .. } | LedgerError::BoughtElsewhere(_) => ErrorKind::Bug,
             LedgerError::NewerFormat { .. }
             | LedgerError::Corrupt(_)
-            | LedgerError::Gone { .. }
+            | LedgerError::Broken { .. }
             | LedgerError::Storage { .. } => ErrorKind::Storage,
         };
         let failure = Self::new(kind, error);

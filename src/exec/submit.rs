@@ -168,7 +168,7 @@ async fn record_payment(
     let mut rng = fastrand::Rng::with_seed(shared.engine.seed);
     loop {
         match shared.record(job, events.clone()).await {
-            Err(error @ LedgerError::Gone { .. }) => {
+            Err(error @ LedgerError::Broken { .. }) => {
                 let message = format!("{} ({error})", unrecorded(job, &events));
                 shared.tell(RunEvent::Warning { message });
                 return Err(error);

@@ -235,7 +235,9 @@ pub enum LedgerError {
         known: i64,
     },
     /// Something stored can't be read back as what it should be.
-    #[error("the ledger holds a record that makes no sense: {0}")]
+    #[error(
+        "the ledger holds a record that makes no sense: {0}; keep a copy, and restore it from a backup before anything is sent"
+    )]
     Corrupt(String),
     /// Another process works on this run, or did less than a lease ago and may still.
     #[error("run `{0}` belongs to another process")]
@@ -243,14 +245,13 @@ pub enum LedgerError {
     /// Another run sent a request for the same content after this job was held: it must not be bought again.
     #[error("another run is buying the same as job `{0}`")]
     BoughtElsewhere(String),
-    /// The file was deleted or moved while it was open: nothing that is written there would be found again.
-    #[error(
-        "ledger `{path}` is gone, deleted or moved while it was in use; put it back, or restore it from a backup, before \
-         anything is sent"
-    )]
-    Gone {
+    /// The file is damaged or gone: nothing of the request is durable, and waiting makes it no better.
+    #[error("ledger `{path}`: {message}")]
+    Broken {
         /// The file.
         path: String,
+        /// What is wrong with it.
+        message: String,
     },
     /// The disk, the file or the database failed: nothing of the request is durable.
     #[error("ledger `{path}`: {message}")]

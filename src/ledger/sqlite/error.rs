@@ -53,6 +53,21 @@ pub(super) fn corrupt(what: impl std::fmt::Display) -> LedgerError {
     LedgerError::Corrupt(what.to_string())
 }
 
+const DAMAGED: &str =
+    "is damaged; keep a copy, and restore it from a backup before anything is sent";
+
+/// Tells whether a value is none that was ever written there.
+fn is_garbled(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(
+        error,
+        E::Utf8Error(..)
+            | E::FromSqlConversionFailure(..)
+            | E::InvalidColumnType(..)
+            | E::IntegralValueOutOfRange(..)
+    )
+}
+
 /// Explains a failure of the database.
 pub(super) fn storage(path: &Path, error: &rusqlite::Error) -> LedgerError {
     let advice = match error.sqlite_error_code() {
@@ -60,9 +75,8 @@ pub(super) fn storage(path: &Path, error: &rusqlite::Error) -> LedgerError {
             "is not a ledger, or its beginning is damaged: if it was one, keep a copy, and restore it from a backup before \
              anything is sent; if not, choose another place"
         }
-        Some(ErrorCode::DatabaseCorrupt) => {
-            "is damaged; keep a copy, and restore it from a backup before anything is sent"
-        }
+        Some(ErrorCode::DatabaseCorrupt) => DAMAGED,
+        None if is_garbled(error) => DAMAGED,
         Some(ErrorCode::DiskFull) => "the disk is full; free some space, then go on with `resume`",
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             "can't be opened for writing; check the rights of the file and its folder"
@@ -73,8 +87,19 @@ pub(super) fn storage(path: &Path, error: &rusqlite::Error) -> LedgerError {
         Some(ErrorCode::SystemIoFailure) => "the disk fails; check it before anything is sent",
         _ => "the database refuses",
     };
-    LedgerError::Storage {
-        path: path.display().to_string(),
-        message: format!("{advice} ({error})"),
+    let (path, message) = (path.display().to_string(), format!("{advice} ({error})"));
+    if is_beyond_waiting(error) {
+        LedgerError::Broken { path, message }
+    } else {
+        LedgerError::Storage { path, message }
     }
+}
+
+/// Tells whether the file itself is wrong, and not what is around it.
+fn is_beyond_waiting(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+    ) || is_garbled(error)
 }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::command::LedgerError;
 
+const GONE: &str = "is gone, deleted or moved while it was in use; put it back, or restore it from a backup, before \
+                    anything is sent";
+
 /// The file and the log beside it, as they were when they were opened.
 pub(super) struct Place {
     path: PathBuf,
@@ -29,14 +32,16 @@ impl Place {
     /// Sees that they are still there, and no others in their place.
     ///
     /// # Errors
-    /// [`LedgerError::Gone`].
+    /// [`LedgerError::Broken`].
     pub(super) fn check(&self) -> Result<(), LedgerError> {
         let is_kept = |(file, known): &(PathBuf, Identity)| identity(file).as_ref() == Some(known);
         if self.files.iter().all(is_kept) {
             return Ok(());
         }
-        let path = self.path.display().to_string();
-        Err(LedgerError::Gone { path })
+        Err(LedgerError::Broken {
+            path: self.path.display().to_string(),
+            message: GONE.to_owned(),
+        })
     }
 }
 
