@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::ledger::Ledger;
-use crate::model::RunRecord;
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{AccountId, RunRecord};
 use crate::report::{ClaimsCsv, RunJson, SpendCsv, Summary, run_of_json};
 
 use super::error::{CommandError, ErrorKind};
@@ -63,13 +63,48 @@ pub(crate) fn write(ledger: &Ledger, run: &RunRecord, out: &Path) -> Result<Summ
     Ok(summary)
 }
 
+/// Refuses a folder with reports of a run that spent this account's credits and that the ledger does not know.
+///
+/// The ledger was lost or is another one: what that run has bought would be bought again.
+///
+/// # Errors
+/// A storage error that names run and folder, or the ledger's own.
+pub(crate) fn refuse_unknown(
+    ledger: &Ledger,
+    account: &AccountId,
+    out: &Path,
+) -> Result<(), CommandError> {
+    let spent = |told: &RunRecord| told.account == *account && !told.totals.charged.is_zero();
+    let Some(told) = told_by(out).filter(spent) else {
+        return Ok(());
+    };
+    match ledger.run(&told.id) {
+        Err(LedgerError::NotFound { .. }) => {}
+        known => return known.map(drop).map_err(CommandError::from),
+    }
+    let RunRecord { id, totals, .. } = told;
+    let charged = totals.charged;
+    let out = out.display();
+    let message = format!(
+        "`{out}` has the reports of run {id}, which was charged {charged} credits, and the ledger does not know that run: \
+         nothing was started"
+    );
+    Err(CommandError::message(ErrorKind::Storage, message)
+        .hint("bring the ledger back, or name it: --ledger sqlite:FILE")
+        .hint("if all is to be bought again: --fresh, or another folder: --out DIR"))
+}
+
+/// Reads which run the folder's reports are of.
+fn told_by(out: &Path) -> Option<RunRecord> {
+    let file = File::open(out.join(RUN_JSON)).ok()?;
+    run_of_json(BufReader::new(file))
+}
+
 /// Tells whether the reports are missing, or of a time before the run came to where it stands.
 ///
 /// Those of a later run stay: one folder has the reports of its last run.
 pub(crate) fn are_behind(run: &RunRecord, out: &Path) -> bool {
-    let told = File::open(out.join(RUN_JSON))
-        .ok()
-        .and_then(|file| run_of_json(BufReader::new(file)));
+    let told = told_by(out);
     !out.join(SPEND_CSV).exists()
         || told.is_none_or(|told| told != *run && told.created_at <= run.created_at)
 }

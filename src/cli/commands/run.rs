@@ -118,6 +118,9 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
     approval::approve(&args.approval, &batch, &judged, context)?;
 
     let out = context.absolute(&args.out.clone().unwrap_or_else(|| usual_out(&batch)))?;
+    if !args.fresh && !batch.settings.is_in_process() {
+        reports::refuse_unknown(&ledger, &batch.account, &out)?;
+    }
     reports::prepare_folder(&out)?;
     let digest = &batch.manifest.digest;
     let run = match batch.is_repeatable() {
