@@ -17,6 +17,7 @@ mod disk;
 mod downloads;
 mod dry;
 mod kills;
+mod ledger_file;
 mod limits;
 mod output;
 mod saved_plan;
