@@ -21,6 +21,7 @@ mod ledger_file;
 mod limits;
 mod output;
 mod saved_plan;
+mod set_back;
 mod shared_ledger;
 mod signals;
 mod world;
