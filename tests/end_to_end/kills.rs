@@ -271,7 +271,7 @@ impl Batch {
     }
 
     /// Resumes until nothing is left.
-    fn to_an_end(&mut self) {
+    fn finish_up(&mut self) {
         for _ in 0..6 {
             let args = match self.run {
                 None => ["run", "m.toml"].as_slice(),
@@ -405,7 +405,7 @@ fn sweep(first_seed: u64) {
         while kills < KILLS && !batch.is_over {
             kills += usize::from(batch.kill_one());
         }
-        batch.to_an_end();
+        batch.finish_up();
         batch.judge_the_end();
         if kills >= KILLS {
             return;
