@@ -72,6 +72,7 @@ pub async fn carry_out(
     let mut dispatcher = Dispatcher::new(shared.clone(), &record, options);
     dispatcher.take_up(leftovers);
     let stop = dispatcher.run(&mut control).await;
+    control.close();
     close(&shared, &record, known_closing, stop, &mut control).await
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::ledger::{HoldAnswer, LedgerError, LimitKind, Shortage};
 use crate::model::{Cutoff, RunEvent, RunRecord, StopCause};
 
-use super::control::{Control, StopLevel};
+use super::control::{Ask, Control, Order, Snapshot, StopLevel, Told};
 use super::failures::Tally;
 use super::observe::{ObserveError, observe};
 use super::prove::{OnDrift, Proved, Prover, Verdict, prove};
@@ -66,14 +66,11 @@ enum Turn {
 
 impl Dispatcher {
     pub(super) fn new(shared: Arc<Shared>, record: &RunRecord, options: RunOptions) -> Self {
-        let slots = usize::try_from(shared.settings.concurrency)
-            .unwrap_or(usize::MAX)
-            .max(1);
         Self {
+            slots: slots(shared.settings.concurrency),
             shared,
             account: record.account.clone(),
             options,
-            slots,
             running: 0,
             saving: 0,
             tally: Tally::default(),
@@ -118,10 +115,11 @@ impl Dispatcher {
             }
             tokio::select! {
                 biased;
-                level = control.changed() => match level {
-                    StopLevel::Go => {}
-                    StopLevel::Drain(cause) => self.stop(cause),
-                    StopLevel::Leave(cause) => {
+                told = control.told() => match told {
+                    Told::Ask(ask) => self.obey(ask),
+                    Told::Level(StopLevel::Go) => {}
+                    Told::Level(StopLevel::Drain(cause)) => self.stop(cause),
+                    Told::Level(StopLevel::Leave(cause)) => {
                         self.stop(cause);
                         self.work.shutdown().await;
                         return Stop { cause: self.cause.take(), at_once: true };
@@ -186,6 +184,7 @@ impl Dispatcher {
         }
         if self.cause.is_none()
             && self.running == 0
+            && !self.is_paused()
             && let Some(job) = self.prover.next()
         {
             self.running += 1;
@@ -194,7 +193,7 @@ impl Dispatcher {
         }
         self.cut_off();
         let is_busy = self.running + self.saving > 0 || !self.backlog.is_empty();
-        if is_busy || self.waits_for_another() {
+        if is_busy || self.waits_for_another() || self.waits_for_go() {
             return Turn::Wait;
         }
         if self.may_settle_doubts() {
@@ -228,8 +227,49 @@ impl Dispatcher {
         self.cause.is_none() && self.answer.deferred > 0
     }
 
+    /// Tells whether a pause keeps jobs back that may be left to do.
+    fn waits_for_go(&self) -> bool {
+        // What can't be read now is asked for again once the pause is over.
+        let is_anything_left = || {
+            let run = self.shared.engine.ledger.run(&self.shared.run);
+            run.map_or(true, |run| run.totals.ended < run.totals.jobs)
+        };
+        let is_kept_back = self.stale || self.prover.blocks();
+        self.cause.is_none() && self.is_paused() && is_kept_back && is_anything_left()
+    }
+
+    fn is_paused(&self) -> bool {
+        self.shared.limiter.is_paused()
+    }
+
+    /// Carries out an order, and answers with how the run stands now; that nobody waits for it is no fault.
+    fn obey(&mut self, ask: Ask) {
+        let limiter = &self.shared.limiter;
+        match ask.order {
+            Order::Look => {}
+            Order::Pause => limiter.pause(true),
+            Order::GoOn => limiter.pause(false),
+            Order::Rate(rate) => limiter.set_rate(rate),
+            Order::Concurrency(count) => self.slots = slots(count),
+        }
+        drop(ask.answer.send(self.snapshot()));
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let count = |jobs| u64::try_from(jobs).unwrap_or(u64::MAX);
+        Snapshot {
+            in_flight: count(self.running),
+            saving: count(self.saving),
+            rate: self.shared.limiter.rate(),
+            concurrency: u32::try_from(self.slots).unwrap_or(u32::MAX),
+            is_paused: self.is_paused(),
+            stopping: self.cause.clone(),
+        }
+    }
+
     fn has_room(&self) -> bool {
-        !self.prover.blocks()
+        !self.is_paused()
+            && !self.prover.blocks()
             && self.running < self.slots
             && self.saving < self.slots.saturating_mul(SAVES_PER_SLOT)
     }
@@ -394,6 +434,10 @@ impl Dispatcher {
             });
         }
     }
+}
+
+fn slots(concurrency: u32) -> usize {
+    usize::try_from(concurrency).unwrap_or(usize::MAX).max(1)
 }
 
 fn limit_reached(shortage: Shortage) -> StopCause {

@@ -1,4 +1,4 @@
-//! One limiter per account for requests that submit: a gate that a 429 closes for all, then the rate.
+//! One limiter per account for requests that submit: a gate that a pause or a 429 closes for all, then the rate.
 //!
 //! Polls and downloads do not come here, so they never delay a submit.
 
@@ -11,6 +11,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{Rate, SharedClock};
@@ -32,20 +33,26 @@ impl GovernorClock for LimiterClock {
 /// Lets submits through, first come, first served.
 pub(super) struct Limiter {
     clock: SharedClock,
-    rate: RateLimiter<NotKeyed, InMemoryState, LimiterClock, NoOpMiddleware<Nanos>>,
-    /// The span between two submits at full rate.
-    spacing: Duration,
     /// Whoever holds this is next; the rest queue in order.
     turn: tokio::sync::Mutex<()>,
     gate: Mutex<Gate>,
+    /// Told when the gate was set another way, so that whoever is next looks again.
+    reset: watch::Sender<()>,
 }
 
-/// What the provider's refusals have taught us.
+/// What a person has set and the provider's refusals have taught us.
 struct Gate {
+    asked: Rate,
+    rate: Meter,
+    /// The span between two submits at full rate.
+    spacing: Duration,
+    is_paused: bool,
     /// No submit before this reading of the clock.
     shut_until: Duration,
+    /// No submit before this one either, since the rate was changed.
+    changed_until: Duration,
     /// When the last submit was let through.
-    last: Duration,
+    last: Option<Duration>,
     /// Refusals since the last request that went well.
     refusals: u32,
     /// How many times slower than the rate we go; halves its excess with each request that goes well.
@@ -53,16 +60,59 @@ struct Gate {
     rng: fastrand::Rng,
 }
 
+/// What the gate says to whoever is next.
+enum Pass {
+    Now,
+    /// Ask again after this span.
+    After(Duration),
+    /// Ask again once the gate is set another way.
+    Paused,
+}
+
 impl Gate {
-    /// Returns when the next submit may pass, as far as refusals have a say in it.
-    fn opens(&self, spacing: Duration) -> Duration {
-        if self.slowdown > 1.0 {
-            self.shut_until
-                .max(self.last.saturating_add(spacing.mul_f64(self.slowdown)))
-        } else {
-            self.shut_until
+    /// Returns when the next submit may pass, as far as refusals and a change of the rate have a say in it.
+    fn opens(&self) -> Duration {
+        let shut = self.shut_until.max(self.changed_until);
+        match self.last {
+            Some(last) if self.slowdown > 1.0 => {
+                shut.max(last.saturating_add(self.spacing.mul_f64(self.slowdown)))
+            }
+            _ => shut,
         }
     }
+
+    /// Lets a submit pass, or says when to ask again.
+    fn pass(&mut self, clock: &SharedClock) -> Pass {
+        if self.is_paused {
+            return Pass::Paused;
+        }
+        let now = clock.elapsed();
+        let shut = self.opens().saturating_sub(now);
+        if !shut.is_zero() {
+            return Pass::After(shut);
+        }
+        if let Err(not_until) = self.rate.check() {
+            let now = LimiterClock(clock.clone()).now();
+            let wait: Duration = not_until.earliest_possible().duration_since(now).into();
+            return Pass::After(wait.max(Duration::from_micros(1)));
+        }
+        self.last = Some(now);
+        Pass::Now
+    }
+}
+
+/// Counts submits against a rate.
+type Meter = RateLimiter<NotKeyed, InMemoryState, LimiterClock, NoOpMiddleware<Nanos>>;
+
+/// Makes the meter of a rate, evenly spaced: a burst would be refused by a provider that counts per few seconds
+/// ("1 per 3 s"), however low the average.
+fn meter(clock: &SharedClock, rate: Rate) -> (Duration, Meter) {
+    let spacing = (rate.per / rate.count.max(1)).max(Duration::from_nanos(1));
+    let quota = Quota::with_period(spacing)
+        .expect("the spacing is at least a nanosecond")
+        .allow_burst(NonZeroU32::MIN);
+    let meter = RateLimiter::direct_with_clock(quota, LimiterClock(clock.clone()));
+    (spacing, meter)
 }
 
 /// The run is stopping: the submit must not go out.
@@ -70,27 +120,56 @@ impl Gate {
 pub(super) struct Halted;
 
 impl Limiter {
-    /// Makes a limiter that allows `rate`, evenly spaced: a burst would be refused by a provider that counts
-    /// per few seconds ("1 per 3 s"), however low the average.
+    /// Makes a limiter that allows `rate`.
     pub(super) fn new(clock: SharedClock, rate: Rate, seed: u64) -> Self {
-        let count = rate.count.max(1);
-        let spacing = (rate.per / count).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(spacing)
-            .expect("the spacing is at least a nanosecond")
-            .allow_burst(NonZeroU32::MIN);
+        let (spacing, meter) = meter(&clock, rate);
         Self {
-            rate: RateLimiter::direct_with_clock(quota, LimiterClock(clock.clone())),
             clock,
-            spacing,
             turn: tokio::sync::Mutex::new(()),
             gate: Mutex::new(Gate {
+                asked: rate,
+                rate: meter,
+                spacing,
+                is_paused: false,
                 shut_until: Duration::ZERO,
-                last: Duration::ZERO,
+                changed_until: Duration::ZERO,
+                last: None,
                 refusals: 0,
                 slowdown: 1.0,
                 rng: fastrand::Rng::with_seed(seed),
             }),
+            reset: watch::Sender::new(()),
         }
+    }
+
+    /// Lets nothing through, or lets submits through again. Nothing passes once this has returned from a pause.
+    pub(super) fn pause(&self, is_paused: bool) {
+        self.gate().is_paused = is_paused;
+        self.reset.send_replace(());
+    }
+
+    /// Tells whether nothing is let through for a pause.
+    pub(super) fn is_paused(&self) -> bool {
+        self.gate().is_paused
+    }
+
+    /// Allows another rate from the next submit on, which keeps the new distance from the last: however often the rate is
+    /// changed, no submit is won by it.
+    pub(super) fn set_rate(&self, rate: Rate) {
+        {
+            let mut gate = self.gate();
+            (gate.spacing, gate.rate) = meter(&self.clock, rate);
+            gate.asked = rate;
+            if let Some(last) = gate.last {
+                gate.changed_until = last.saturating_add(gate.spacing);
+            }
+        }
+        self.reset.send_replace(());
+    }
+
+    /// Returns the rate in use.
+    pub(super) fn rate(&self) -> Rate {
+        self.gate().asked
     }
 
     /// Waits until one submit may go out.
@@ -107,23 +186,21 @@ impl Limiter {
 
     async fn wait(&self) {
         let _turn = self.turn.lock().await;
+        let mut reset = self.reset.subscribe();
         loop {
-            let shut = self
-                .gate()
-                .opens(self.spacing)
-                .saturating_sub(self.clock.elapsed());
-            if !shut.is_zero() {
-                self.clock.sleep(shut).await;
-                continue;
-            }
-            let Err(not_until) = self.rate.check() else {
-                break;
+            let pass = self.gate().pass(&self.clock);
+            let wait = match pass {
+                Pass::Now => return,
+                Pass::After(span) => self.clock.sleep(span),
+                Pass::Paused => Box::pin(std::future::pending()),
             };
-            let now = LimiterClock(self.clock.clone()).now();
-            let wait: Duration = not_until.earliest_possible().duration_since(now).into();
-            self.clock.sleep(wait.max(Duration::from_micros(1))).await;
+            tokio::select! {
+                biased;
+                // Cannot fail: the sender lives as long as this limiter.
+                _ = reset.changed() => {}
+                () = wait => {}
+            }
         }
-        self.gate().last = self.clock.elapsed();
     }
 
     /// Closes the gate after a refusal for rate or capacity; returns how long it stays shut.
@@ -238,5 +315,58 @@ mod tests {
         let halt = CancellationToken::new();
         halt.cancel();
         assert_eq!(limiter.ready(&halt).await, Err(Halted));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_back_whoever_waits_already() {
+        let (limiter, clock) = limiter(1, 1);
+        let halt = CancellationToken::new();
+        limiter.ready(&halt).await.unwrap();
+        let waiting = async {
+            limiter.ready(&halt).await.unwrap();
+            clock.elapsed()
+        };
+        let steering = async {
+            limiter.pause(true);
+            clock.sleep(Duration::from_secs(100)).await;
+            limiter.pause(false);
+        };
+        let (passed, ()) = tokio::join!(waiting, steering);
+        assert_eq!(passed.as_secs(), 100);
+        limiter.pause(true);
+        let stopping = async {
+            clock.sleep(Duration::from_secs(5)).await;
+            halt.cancel();
+        };
+        let (stopped, ()) = tokio::join!(limiter.ready(&halt), stopping);
+        assert_eq!(stopped, Err(Halted), "a stop ends the wait");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_rate_counts_from_the_last_submit_and_wakes_whoever_waits() {
+        let per_s = |per| Rate {
+            count: 1,
+            per: Duration::from_secs(per),
+        };
+        let (limiter, clock) = limiter(1, 3600);
+        let halt = CancellationToken::new();
+        limiter.ready(&halt).await.unwrap();
+        for span in [10, 3600, 2] {
+            let last = clock.elapsed();
+            let steering = async {
+                for _ in 0..5 {
+                    clock.sleep(Duration::from_millis(100)).await;
+                    limiter.set_rate(per_s(span));
+                }
+            };
+            let (passed, ()) = tokio::join!(limiter.ready(&halt), steering);
+            passed.unwrap();
+            assert_eq!(
+                (clock.elapsed() - last).as_secs(),
+                span,
+                "neither earlier for the change nor by the old rate"
+            );
+        }
+        assert_eq!(limiter.rate(), per_s(2));
     }
 }

@@ -39,7 +39,7 @@ mod track;
 mod worker;
 
 pub use carry_out::carry_out;
-pub use control::{Control, ControlHandle, control};
+pub use control::{Control, ControlHandle, Deaf, Order, Snapshot, control};
 pub use ending::{Ending, ExecError};
 pub use failures::{FailureLimit, SHARE_JUDGED_FROM};
 pub use prove::{OnDrift, Proof};
