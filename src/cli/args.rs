@@ -319,10 +319,12 @@ pub(crate) enum Command {
     Plan(commands::plan::PlanArgs),
     /// Carry out a manifest; stops cleanly when credits run out
     Run(commands::run::RunArgs),
-    /// Go on with a run that stopped or died
+    /// Go on with a run that stopped or died; `ctl go` ends the pause of one that lives
     Resume(commands::resume::ResumeArgs),
     /// Show how a run stands
     Status(commands::status::StatusArgs),
+    /// Steer a live run from another terminal: pause it, go on, change its pace, stop it
+    Ctl(commands::ctl::CtlArgs),
     /// List runs, the latest first
     Runs(commands::runs::RunsArgs),
     /// Print a run's report: one row per job

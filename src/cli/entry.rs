@@ -56,6 +56,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Run(args) => commands::run::run(&args, context),
         Command::Resume(args) => commands::resume::run(&args, context),
         Command::Status(args) => commands::status::run(&args, context),
+        Command::Ctl(args) => commands::ctl::run(&args, context),
         Command::Runs(args) => commands::runs::run(&args, context),
         Command::Report(args) => commands::report::run(&args, context),
         Command::Credits(args) => commands::credits::run(&args, context),

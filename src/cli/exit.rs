@@ -22,7 +22,7 @@ pub const IN_DOUBT: u8 = 5;
 pub const CREDIT_LIMIT: u8 = 8;
 /// Stopped at a time limit; `setlist resume` goes on.
 pub const TIME_LIMIT: u8 = 10;
-/// Another run holds this manifest: skipped.
+/// Another run holds this manifest: skipped; or `ctl` met a run that is ending or gives no answer.
 pub const BUSY: u8 = 11;
 /// A bug (sysexits `EX_SOFTWARE`).
 pub const BUG: u8 = 70;

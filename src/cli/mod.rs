@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod connect;
 mod context;
+mod control_socket;
 mod entry;
 mod error;
 pub mod exit;

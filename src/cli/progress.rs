@@ -49,8 +49,12 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Shows events until the run is over.
-    pub(crate) async fn show(mut self, mut received: UnboundedReceiver<RunEvent>) {
+    /// Shows events until the run is over, and notes that were asked for.
+    pub(crate) async fn show(
+        mut self,
+        mut received: UnboundedReceiver<RunEvent>,
+        mut notes: UnboundedReceiver<String>,
+    ) {
         let mut refresh = tokio::time::interval(REFRESH);
         refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -59,6 +63,7 @@ impl<'a> Progress<'a> {
                     Some(event) => self.show_one(&event),
                     None => break,
                 },
+                Some(note) = notes.recv() => self.answer(&note),
                 _ = refresh.tick(), if self.bar.is_some() => self.show_sums(),
             }
         }
@@ -129,6 +134,14 @@ impl<'a> Progress<'a> {
         match &self.bar {
             Some(bar) => bar.suspend(|| self.ui.tell(text)),
             None => self.ui.tell(text),
+        }
+    }
+
+    /// Tells whoever asked for it, on standard error.
+    fn answer(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.ui.talk_always(text)),
+            None => self.ui.talk_always(text),
         }
     }
 

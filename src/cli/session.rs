@@ -1,18 +1,20 @@
 //! One process's work on a run: carries it out, heeds signals, shows progress, writes the reports, says how it ended.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::catalog::Catalog;
-use crate::exec::{self, ControlHandle, Ending, Engine, RunOptions};
+use crate::exec::{self, ControlHandle, Ending, Engine, Order, RunOptions};
 use crate::ledger::Ledger;
 use crate::model::{RunId, RunRecord, RunState, StopCause};
 use crate::report::{Summary, status_json, summary_quiet, summary_text};
 
 use super::connect::Connection;
 use super::context::Context;
+use super::control_socket::{Door, Live};
 use super::error::{CommandError, ErrorKind};
 use super::exit::{self, Exit};
 use super::progress::Progress;
@@ -33,6 +35,8 @@ pub(crate) struct Session<'a> {
     pub(crate) options: RunOptions,
     /// Print each event as a line of JSON.
     pub(crate) events: bool,
+    /// Let other processes ask and steer it.
+    pub(crate) is_steerable: bool,
 }
 
 impl Session<'_> {
@@ -69,11 +73,23 @@ impl Session<'_> {
         };
         let (handle, control) = exec::control();
         let signals = Signals::listen()?;
-        let heeding = tokio::spawn(signals.heed(handle));
+        let folder = self.context.ledger_folder()?;
+        let _door = self
+            .is_steerable
+            .then(|| Door::open(&folder, run, handle.clone()))
+            .flatten();
+        let (notes, noted) = mpsc::unbounded_channel();
+        let teller = Teller {
+            ledger: self.ledger.clone(),
+            run: run.clone(),
+            handle,
+            notes,
+        };
+        let heeding = tokio::spawn(signals.heed(teller));
         let (sender, receiver) = mpsc::unbounded_channel();
         let progress = Progress::new(&self.context.ui, &self.ledger, run, self.events);
         let working = exec::carry_out(&engine, run, self.options, control, sender);
-        let (ending, ()) = tokio::join!(working, progress.show(receiver));
+        let (ending, ()) = tokio::join!(working, progress.show(receiver, noted));
         heeding.abort();
         Ok(ending?)
     }
@@ -123,12 +139,60 @@ fn exit_code(ending: &Ending) -> u8 {
     }
 }
 
-/// SIGINT and SIGTERM, listened to from before the first request.
+/// How long the run may take to say how it stands.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Says how the run stands when it is asked by a signal.
+#[derive(Clone)]
+struct Teller {
+    ledger: Ledger,
+    run: RunId,
+    handle: ControlHandle,
+    notes: mpsc::UnboundedSender<String>,
+}
+
+impl Teller {
+    /// Writes one line.
+    async fn tell(self) {
+        let totals = match self.ledger.run(&self.run) {
+            Ok(record) => record.totals,
+            Err(error) => {
+                tracing::debug!(%error, "the run's sums can't be read");
+                return;
+            }
+        };
+        let looking = tokio::time::timeout(GLANCE, self.handle.order(Order::Look));
+        let stands = match looking.await {
+            Ok(Ok(snapshot)) => Live::from(snapshot).to_string(),
+            Ok(Err(_)) => "ending".to_owned(),
+            Err(_) => "busy with the balance or the ledger".to_owned(),
+        };
+        let line = format!(
+            "run {}: {} of {} jobs ended, {} charged, {} set aside; {stands}\n",
+            self.run, totals.ended, totals.jobs, totals.charged, totals.held
+        );
+        // The run may be over by now; then its summary says more.
+        drop(self.notes.send(line));
+    }
+}
+
+/// What a signal asks for.
+enum Wish {
+    /// To stop, by the signal of this number.
+    Stop(i32),
+    /// To say how the run stands.
+    #[cfg(unix)]
+    Status,
+}
+
+/// SIGINT and SIGTERM, listened to from before the first request; SIGUSR1 asks how it stands.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    ask: tokio::signal::unix::Signal,
 }
 
 const SIGINT: i32 = 2;
@@ -150,14 +214,16 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(deaf)?,
             terminate: signal(SignalKind::terminate()).map_err(deaf)?,
+            ask: signal(SignalKind::user_defined1()).map_err(deaf)?,
         })
     }
 
-    /// Waits for the next signal and returns its number.
-    async fn next(&mut self) -> i32 {
+    /// Waits for the next signal.
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.interrupt.recv() => SIGINT,
-            _ = self.terminate.recv() => SIGTERM,
+            _ = self.interrupt.recv() => Wish::Stop(SIGINT),
+            _ = self.terminate.recv() => Wish::Stop(SIGTERM),
+            _ = self.ask.recv() => Wish::Status,
         }
     }
 }
@@ -168,26 +234,30 @@ impl Signals {
         Ok(Self {})
     }
 
-    async fn next(&mut self) -> i32 {
+    async fn next(&mut self) -> Wish {
         if tokio::signal::ctrl_c().await.is_err() {
             // No signal can ever come; the run ends by itself.
             std::future::pending::<()>().await;
         }
-        SIGINT
+        Wish::Stop(SIGINT)
     }
 }
 
 impl Signals {
-    /// Waits for one signal.
+    /// Waits for a signal to stop.
     pub(crate) async fn wait(mut self) {
-        self.next().await;
+        while !matches!(self.next().await, Wish::Stop(_)) {}
     }
 
     /// Tells a run of every signal: the first one stops it, the second makes it leave.
-    async fn heed(mut self, handle: ControlHandle) {
+    async fn heed(mut self, teller: Teller) {
         loop {
-            let number = self.next().await;
-            handle.stop(StopCause::Signal(number));
+            match self.next().await {
+                Wish::Stop(number) => teller.handle.stop(StopCause::Signal(number)),
+                // On its own: a signal to stop must not wait for the answer.
+                #[cfg(unix)]
+                Wish::Status => drop(tokio::spawn(teller.clone().tell())),
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Text in, checked value out; what is wrong is said in the words of the person who typed it.
 
 use crate::exec::FailureLimit;
+use crate::model::Rate;
 
 /// Reads a number of jobs (`5`) or a share of them (`10%`).
 ///
@@ -33,9 +34,28 @@ pub(crate) fn at_least_one(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Writes a rate as `--rate` takes it.
+pub(crate) fn rate_text(rate: Rate) -> String {
+    let millis = rate.per.as_millis();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let (size, unit) = units
+        .into_iter()
+        .find(|(size, _)| millis.is_multiple_of(*size))
+        .unwrap_or((1, "ms"));
+    format!("{}/{}{unit}", rate.count, millis / size)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::parse_rate;
+
+    #[test]
+    fn a_rate_is_written_as_it_is_read() {
+        for text in ["10/1m", "1/3s", "1000/1s", "7/90s", "3/2h", "1/250ms"] {
+            assert_eq!(rate_text(parse_rate(text).unwrap()), text);
+        }
+    }
 
     #[test]
     fn a_failure_limit_is_a_number_or_a_share() {

@@ -4,7 +4,7 @@
 //!             hold                       spawn
 //!   ledger ◀──────── dispatcher ────────────────────▶ worker (submit, poll) ──▶ saver (download, check)
 //!                      ▲   ▲ ▲                           │                         │
-//!       signals, timers┘   │ └──────── messages ─────────┴─────────────────────────┘
+//!      steering, timers┘   │ └──────── messages ─────────┴─────────────────────────┘
 //! ```
 //!
 //! The dispatcher alone owns the run's state and decides what starts; a worker owns one job and talks by

@@ -106,6 +106,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
             ..run::options(&args.stop)
         },
         events: args.stop.events && context.ui.json(),
+        is_steerable: !is_repeatable(&record, &settings),
     };
     session.carry_out(&record.id)
 }

@@ -158,6 +158,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         connection,
         options: options(&args.stop),
         events: args.stop.events && context.ui.json(),
+        is_steerable: !batch.is_repeatable(),
     };
     session.carry_out(&run)
 }
