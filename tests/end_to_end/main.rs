@@ -24,4 +24,5 @@ mod saved_plan;
 mod set_back;
 mod shared_ledger;
 mod signals;
+mod steer;
 mod world;
