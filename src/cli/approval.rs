@@ -4,7 +4,6 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use serde_json::json;
 
-use crate::manifest::WhenShort;
 use crate::model::Credits;
 use crate::plan::Limit;
 use crate::report::plan_text;
@@ -36,14 +35,14 @@ pub(crate) fn approve(
     context: &Context,
 ) -> Result<(), CommandError> {
     let ui = &context.ui;
-    let total = judged.plan.total();
+    let total = judged.to_spend();
     if ui.is_watched() && !ui.json() {
         let mut text = Vec::new();
         // Memory takes all that is written.
         drop(plan_text(&batch.view(judged), &mut text));
         ui.tell(&String::from_utf8_lossy(&text));
     }
-    let fits = batch.manifest.budget.when_short == WhenShort::Fit;
+    let fits = judged.fit.as_ref().is_some_and(|fit| fit.buys() > 0);
     if !judged.verdict.affordable && !fits {
         return Err(short(judged));
     }

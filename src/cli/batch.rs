@@ -10,9 +10,9 @@ use serde_json::json;
 
 use crate::catalog::{Catalog, PriceList, PriceLists};
 use crate::ledger::Ledger;
-use crate::manifest::{Format, Manifest};
+use crate::manifest::{Format, Manifest, WhenShort};
 use crate::model::{AccountId, Balance, Credits, PaidJobs, SpendLimits};
-use crate::plan::{self, PeriodStanding, Plan, PlanOptions, Sources, Standing, Verdict};
+use crate::plan::{self, Fit, PeriodStanding, Plan, PlanOptions, Sources, Standing, Verdict};
 use crate::report::PlanView;
 
 use super::args::{ManifestArgs, ManifestFormat};
@@ -42,6 +42,16 @@ pub(crate) struct Judged {
     pub(crate) standing: Standing,
     /// The plan's price judged by that.
     pub(crate) verdict: Verdict,
+    /// What fits, when that was asked for.
+    pub(crate) fit: Option<Fit>,
+}
+
+impl Judged {
+    /// Returns what is to be spent: what the plan costs, or what of it fits.
+    pub(crate) fn to_spend(&self) -> Credits {
+        let fits = self.fit.as_ref().map(|fit| fit.fits().credits);
+        fits.unwrap_or(self.plan.total())
+    }
 }
 
 impl Batch {
@@ -172,11 +182,31 @@ impl Batch {
             days_to_renewal: days_to_renewal(&self.settings, now),
         };
         let verdict = standing.judge(plan.total())?;
-        Ok(Judged {
+        let mut judged = Judged {
             plan,
             standing,
             verdict,
-        })
+            fit: None,
+        };
+        let is_wanted = self.manifest.budget.when_short == WhenShort::Fit;
+        if let (true, false, Some(room)) = (
+            is_wanted,
+            judged.verdict.affordable,
+            judged.verdict.room_of_all(),
+        ) {
+            self.fit(&mut judged, room)?;
+        }
+        Ok(judged)
+    }
+
+    /// Chooses what of a plan fits into so many credits.
+    ///
+    /// # Errors
+    /// A usage error when a row file changed meanwhile.
+    pub(crate) fn fit(&self, judged: &mut Judged, room: Credits) -> Result<(), CommandError> {
+        let fit = judged.plan.fit(&self.manifest, Catalog::builtin(), room)?;
+        judged.fit = Some(fit);
+        Ok(())
     }
 
     /// Lays a judged plan out for a report.
@@ -185,6 +215,7 @@ impl Batch {
             plan: &judged.plan,
             standing: &judged.standing,
             verdict: &judged.verdict,
+            fit: judged.fit.as_ref(),
             rate: self.settings.rate(),
             concurrency: self.settings.concurrency(),
         }

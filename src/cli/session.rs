@@ -47,7 +47,7 @@ impl Session<'_> {
     pub(crate) fn carry_out(self, run: &RunId) -> Result<Exit, CommandError> {
         let ending = self.runtime.block_on(self.work(run))?;
         let mut record = self.ledger.run(run)?;
-        let code = exit_code(&ending);
+        let mut code = exit_code(&ending);
         let out = Path::new(&record.settings.out);
         let summary = match reports::write(&self.ledger, &record, out) {
             Ok(summary) => summary,
@@ -58,6 +58,9 @@ impl Session<'_> {
             }
             Err(failure) => return Err(failure.hint(format!("setlist report {run}"))),
         };
+        if ending == Ending::SomeFailed && summary.only_left_out() {
+            code = exit::CREDIT_LIMIT;
+        }
         tell_unrecorded(&mut record, &ending);
         self.conclude(&record, &summary, code)?;
         Ok(Exit(code))

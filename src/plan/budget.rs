@@ -107,6 +107,12 @@ impl Verdict {
         self.limits.iter().find(|room| room.limit == limit)
     }
 
+    /// Returns what can be spent below every limit there is; `None` when there is none.
+    #[must_use]
+    pub fn room_of_all(&self) -> Option<Credits> {
+        self.limits.iter().map(|limit| limit.room).min()
+    }
+
     /// Tells whether the balance was part of the judgement.
     #[must_use]
     pub const fn knows_balance(&self) -> bool {

@@ -4,9 +4,9 @@
 
 use crate::catalog::Catalog;
 use crate::manifest::{Draft, Problems};
-use crate::model::{Credits, JobId, NewJob, Ordinal, PaidJob, Reuse};
+use crate::model::{CreditError, Credits, JobId, NewJob, Ordinal, PaidJob, Reuse};
 
-use super::job::Disposition;
+use super::job::{Disposition, JobView};
 use super::planned::Plan;
 
 /// Why a plan's jobs can't be enrolled.
@@ -39,6 +39,9 @@ pub enum EnrollError {
         /// Its line in the manifest, from 1.
         line: u32,
     },
+    /// The prices add up to more than can be kept.
+    #[error("the plan's price: {0}")]
+    Sum(#[from] CreditError),
     /// Planned jobs are missing from the expansion.
     #[error(
         "entry `{entry}` (line {line}) gives fewer jobs than were planned: \
@@ -89,6 +92,21 @@ impl<'a> Enroller<'a> {
     /// # Errors
     /// When it is not the job that was planned in this place.
     pub fn next(&mut self, draft: &Draft<'_>) -> Result<Enrollee, EnrollError> {
+        let planned = self.check(draft)?;
+        let blocked = match &planned.disposition {
+            Disposition::Blocked { by } => Some(blocked_by(by)),
+            _ => None,
+        };
+        let (needs, reuse) = self.links(planned.disposition, draft);
+        let job = self.job(draft, planned.price, needs, reuse);
+        Ok(Enrollee { job, blocked })
+    }
+
+    /// Finds the job that was planned in this place.
+    ///
+    /// # Errors
+    /// When it is another.
+    pub(super) fn check(&mut self, draft: &Draft<'_>) -> Result<JobView<'a>, EnrollError> {
         if self.next >= self.plan.len() {
             return Err(EnrollError::More {
                 entry: draft.entry.id.clone(),
@@ -108,13 +126,7 @@ impl<'a> Enroller<'a> {
             });
         }
         self.next += 1;
-        let blocked = match &planned.disposition {
-            Disposition::Blocked { by } => Some(blocked_by(by)),
-            _ => None,
-        };
-        let (needs, reuse) = self.links(planned.disposition, draft);
-        let job = self.job(draft, planned.price, needs, reuse);
-        Ok(Enrollee { job, blocked })
+        Ok(planned)
     }
 
     /// Ends the expansion.

@@ -4,10 +4,13 @@ use std::ops::ControlFlow;
 
 use crate::catalog::Catalog;
 use crate::manifest::{Draft, Manifest, Problems};
+use crate::model::Credits;
 
 use super::build::{Builder, PlanError, PlanOptions, Sources};
 use super::enroll::{EnrollError, Enrollee, Enroller};
+use super::fit::Fit;
 use super::planned::Plan;
+use super::wishes::Needs;
 
 /// Expands a manifest and plans its jobs.
 ///
@@ -43,6 +46,28 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Chooses the jobs that fit into so many credits; the manifest is expanded again, for what each job needs.
+    ///
+    /// # Errors
+    /// When a job is not what was planned in its place, as after a row file changed.
+    pub fn fit(
+        &self,
+        manifest: &Manifest,
+        catalog: &Catalog,
+        room: Credits,
+    ) -> Result<Fit, EnrollError> {
+        let mut enroller = Enroller::new(self, catalog);
+        let mut needs = Needs::default();
+        expand(manifest, catalog, &mut |draft| {
+            needs.push_for(&enroller.check(draft)?.disposition, draft.needs);
+            Ok::<_, EnrollError>(())
+        })?;
+        enroller.finish()?;
+        Ok(Fit::choose(self, needs, room)?)
+    }
+}
+
 /// Expands until a job is refused, or to the end.
 fn expand<E: From<Problems>>(
     manifest: &Manifest,
@@ -67,7 +92,7 @@ mod tests {
 
     use crate::catalog::PriceLists;
     use crate::manifest::Format;
-    use crate::model::{Credits, Ordinal};
+    use crate::model::Ordinal;
 
     use super::*;
 

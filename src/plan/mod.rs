@@ -10,6 +10,7 @@ mod compare;
 mod enroll;
 mod entries;
 mod firsts;
+mod fit;
 mod job;
 mod join;
 mod moved;
@@ -20,8 +21,11 @@ mod refusal;
 mod saved;
 mod stems;
 mod sums;
+mod wishes;
 mod workload;
 
+#[cfg(test)]
+mod fit_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
@@ -33,6 +37,7 @@ pub use advice::{Advice, ListComparison, OperationDifference, Warning};
 pub use budget::{Limit, LimitRoom, Pace, PeriodStanding, Standing, Verdict};
 pub use build::{Builder, PlanError, PlanOptions, Sources};
 pub use enroll::{EnrollError, Enrollee, Enroller};
+pub use fit::{Fit, JobSum, LEFT_OUT};
 pub use job::{Disposition, JobView};
 pub use join::build;
 pub use moved::{Moved, moved};

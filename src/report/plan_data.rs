@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::model::{Credits, Fingerprint, JobId, PaidJob};
 use crate::plan::{
-    Advice, Counts, Disposition, JobView, LimitRoom, Plan, PlannedEntry, Verdict, Warning,
+    Advice, Counts, Disposition, Fit, JobSum, JobView, LimitRoom, Plan, PlannedEntry, Verdict,
+    Warning,
 };
 
 use super::csv_cell::{inert, io_error, writer};
@@ -45,7 +46,16 @@ struct PlanJob<'a> {
 }
 
 impl<'a> PlanJob<'a> {
-    fn new(plan: &Plan, job: &JobView<'a>) -> Self {
+    fn new(view: &PlanView<'_>, job: &JobView<'a>) -> Self {
+        let mut planned = Self::planned(view.plan, job);
+        if view.fit.is_some_and(|fit| fit.leaves_out(job.ordinal)) {
+            planned.disposition = "left-out";
+            planned.credits = Credits::ZERO;
+        }
+        planned
+    }
+
+    fn planned(plan: &Plan, job: &JobView<'a>) -> Self {
         Self {
             id: job.id(),
             operation: job.operation,
@@ -75,11 +85,11 @@ fn from(plan: &Plan, disposition: &Disposition) -> Option<String> {
 ///
 /// # Errors
 /// When the writer fails.
-pub fn plan_csv(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+pub fn plan_csv(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut out = writer(out);
     out.write_record(COLUMNS).map_err(io_error)?;
-    for view in plan.iter() {
-        let job = PlanJob::new(plan, &view);
+    for job in view.plan.iter() {
+        let job = PlanJob::new(view, &job);
         let cells = [
             inert(job.id.as_str()),
             inert(job.operation),
@@ -124,6 +134,9 @@ pub fn plan_json(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     object.field("saved_by_reuse", &plan.saved_by_reuse())?;
     object.field("saved_by_twins", &plan.saved_by_twins())?;
     judgement(&mut object, verdict)?;
+    if let Some(fit) = view.fit {
+        object.field("fit", &fitted(plan, fit))?;
+    }
     object.field("estimate_s", &view.estimate().as_secs())?;
     object.field("operations", &operations(plan))?;
     object.field(
@@ -140,7 +153,7 @@ pub fn plan_json(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     )?;
     let mut jobs = object.list("jobs")?;
     for job in plan.iter() {
-        object.item(&mut jobs, &PlanJob::new(plan, &job))?;
+        object.item(&mut jobs, &PlanJob::new(view, &job))?;
     }
     object.end_list(jobs)?;
     object.end()?.flush()
@@ -162,6 +175,17 @@ fn judgement<W: Write>(object: &mut ObjectWriter<W>, verdict: &Verdict) -> io::R
             .pace
             .map(|pace| json!({ "days": pace.days, "left": pace.left, "per_day": pace.per_day })),
     )
+}
+
+fn fitted(plan: &Plan, fit: &Fit) -> Value {
+    let entry = |(entry, sum): &(&PlannedEntry, JobSum)| json!({ "id": entry.id, "jobs": sum.jobs, "credits": sum.credits });
+    json!({
+        "room": fit.room(),
+        "fits": fit.fits(),
+        "left_out": fit.left_out(),
+        "missing_credits": fit.missing(),
+        "left_out_entries": fit.entries(plan).iter().map(entry).collect::<Vec<_>>(),
+    })
 }
 
 fn limit(room: &LimitRoom) -> Value {

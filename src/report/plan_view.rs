@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{Credits, Rate};
 use crate::plan::{
-    Counts, Disposition, JobView, Limit, LimitRoom, Plan, PlannedEntry, Standing, Verdict,
+    Counts, Disposition, Fit, JobView, Limit, LimitRoom, Plan, PlannedEntry, Standing, Verdict,
 };
 
 use super::table::{Column, Table};
@@ -16,6 +16,8 @@ use super::words::{Shown, count, percent, span};
 const JOBS_SHOWN: usize = 40;
 /// Entries that are shown when jobs are not.
 const ENTRIES_SHOWN: usize = 100;
+/// Entries that are named when jobs of them are left out.
+const LEFT_OUT_SHOWN: usize = 10;
 /// Choices that are explained.
 const CHOICES_SHOWN: usize = 8;
 
@@ -28,6 +30,8 @@ pub struct PlanView<'a> {
     pub standing: &'a Standing,
     /// The plan's price judged by that.
     pub verdict: &'a Verdict,
+    /// What fits, when that was asked for.
+    pub fit: Option<&'a Fit>,
     /// Submits per span.
     pub rate: Rate,
     /// Tasks in flight.
@@ -68,7 +72,7 @@ pub fn plan_text(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
             )?;
         }
     } else {
-        jobs(plan).write(out, 2)?;
+        jobs(view).write(out, 2)?;
     }
     writeln!(out)?;
     subtotals(plan).write(out, 2)?;
@@ -76,12 +80,14 @@ pub fn plan_text(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     choices(out, plan)?;
     savings(out, plan)?;
     limits(out, view)?;
+    fits(out, view)?;
     time(out, view)?;
     remarks(out, plan)?;
     writeln!(out, "\n{}", conclusion(view.verdict))
 }
 
-fn jobs(plan: &Plan) -> Table {
+fn jobs(view: &PlanView<'_>) -> Table {
+    let PlanView { plan, fit, .. } = view;
     let mut table = Table::new([
         Column::Words("job"),
         Column::Words("operation"),
@@ -93,7 +99,10 @@ fn jobs(plan: &Plan) -> Table {
             job.id().to_string(),
             job.operation.to_owned(),
             job.credits().to_string(),
-            remark(plan, &job),
+            match fit {
+                Some(fit) if fit.leaves_out(job.ordinal) => "left out".to_owned(),
+                _ => remark(plan, &job),
+            },
         ]);
     }
     table
@@ -245,6 +254,45 @@ fn limits(out: &mut dyn Write, view: &PlanView<'_>) -> io::Result<()> {
         line(out, "renewal", &value)?;
     }
     Ok(())
+}
+
+fn fits(out: &mut dyn Write, view: &PlanView<'_>) -> io::Result<()> {
+    let Some(fit) = view.fit else {
+        return Ok(());
+    };
+    let (fits, left_out) = (fit.fits(), fit.left_out());
+    let all = count(fits.jobs + left_out.jobs, "job");
+    let value = format!(
+        "{} of {all} in {} credits: {} credits, leaves {}",
+        fits.jobs,
+        fit.room(),
+        fits.credits,
+        fits.credits.short_of(fit.room())
+    );
+    line(out, "fits", &value)?;
+    if left_out.jobs == 0 {
+        return Ok(());
+    }
+    let value = format!(
+        "{}, {} credits, of which {} are missing",
+        count(left_out.jobs, "job"),
+        left_out.credits,
+        fit.missing()
+    );
+    line(out, "left out", &value)?;
+    if view.plan.len() <= JOBS_SHOWN {
+        return Ok(());
+    }
+    let entries = fit.entries(view.plan);
+    for (entry, sum) in entries.iter().take(LEFT_OUT_SHOWN) {
+        let jobs = count(sum.jobs, "job");
+        let value = format!("{}: {jobs}, {} credits", Shown(&entry.id), sum.credits);
+        line(out, "", &value)?;
+    }
+    match entries.len().saturating_sub(LEFT_OUT_SHOWN) {
+        0 => Ok(()),
+        more => line(out, "", &format!("and of {more} more entries")),
+    }
 }
 
 /// Describes one limit: `run cap: 300, needs 460, short 160`.

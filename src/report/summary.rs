@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::model::{
     CreditError, Credits, Drift, JobId, JobRecord, JobState, Reuse, RunRecord, TaskId,
 };
+use crate::plan::{JobSum, LEFT_OUT};
 
 use super::claim::Claim;
 
@@ -109,6 +110,13 @@ pub struct Summary {
     pub troubles_left_out: u64,
     /// Why jobs were skipped; the first few reasons.
     pub skipped: Vec<Skip>,
+    /// Of the jobs skipped, those that were left out when the run was planned, since credits were short.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: JobSum,
+}
+
+fn is_zero(sum: &JobSum) -> bool {
+    sum.jobs == 0
 }
 
 fn by_name<S: Serializer>(states: &BTreeMap<JobState, u64>, to: S) -> Result<S::Ok, S::Error> {
@@ -139,6 +147,7 @@ impl Summary {
             troubles: Vec::new(),
             troubles_left_out: 0,
             skipped: Vec::new(),
+            left_out: JobSum::default(),
         };
         summary.unexplained = summary.drift();
         summary
@@ -170,6 +179,13 @@ impl Summary {
             .filter(|state| state.ended_badly())
             .map(|state| self.in_state(state))
             .sum()
+    }
+
+    /// Tells whether all is well but for the jobs that were left out.
+    #[must_use]
+    pub fn only_left_out(&self) -> bool {
+        let left_out = self.left_out.jobs;
+        left_out > 0 && self.troubles.is_empty() && self.done + left_out == self.jobs
     }
 
     fn try_add(&mut self, record: &JobRecord) -> Result<(), CreditError> {
@@ -212,7 +228,7 @@ impl Summary {
             self.claimed = self.claimed.plus(lost)?;
         }
         match record.state {
-            JobState::Skipped => self.note_skip(record),
+            JobState::Skipped => self.note_skip(record)?,
             JobState::Failed | JobState::Refused | JobState::Lost | JobState::InDoubt => {
                 self.list(record, lost);
             }
@@ -225,7 +241,7 @@ impl Summary {
         Ok(())
     }
 
-    fn note_skip(&mut self, record: &JobRecord) {
+    fn note_skip(&mut self, record: &JobRecord) -> Result<(), CreditError> {
         let reason = record
             .error
             .as_deref()
@@ -238,6 +254,13 @@ impl Summary {
                 jobs: 1,
             });
         }
+        if reason == LEFT_OUT {
+            self.left_out.jobs += 1;
+            if record.job.reuse.is_none() {
+                self.left_out.credits = self.left_out.credits.plus(record.job.price)?;
+            }
+        }
+        Ok(())
     }
 
     fn list(&mut self, record: &JobRecord, lost: Credits) {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::model::{Credits, JobState, RunRecord, RunState};
+use crate::plan::JobSum;
 
 use super::summary::{Summary, Trouble};
 use super::table::{Column, Table, to_string};
@@ -18,6 +19,10 @@ pub fn next_command(run: &RunRecord, summary: &Summary) -> Option<String> {
     }
     match run.state {
         RunState::Stopped => Some(format!("setlist resume {}", run.id)),
+        // What was left out is no part of what was agreed to be spent: a run of its own buys it.
+        RunState::Finished if summary.left_out.jobs > 0 && run.manifest_path != "-" => {
+            Some(format!("setlist run {}", Shown(&run.manifest_path)))
+        }
         RunState::Enrolling | RunState::Running | RunState::Finished => None,
     }
 }
@@ -66,6 +71,9 @@ pub fn summary_quiet(run: &RunRecord, summary: &Summary) -> String {
     if let Some(first) = summary.troubles.first() {
         text.push_str(&format!(" First trouble: {}.", in_words(first)));
     }
+    if let Some(left_out) = left_out(summary) {
+        text.push_str(&format!(" {left_out}."));
+    }
     text.push('\n');
     if summary.claims > 0 {
         text.push_str(&claims(run, summary));
@@ -77,6 +85,15 @@ pub fn summary_quiet(run: &RunRecord, summary: &Summary) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Says what was left out when the run was planned.
+fn left_out(summary: &Summary) -> Option<String> {
+    let JobSum { jobs, credits } = summary.left_out;
+    let jobs = (jobs > 0).then(|| count(jobs, "job"))?;
+    Some(format!(
+        "Credits were short: {jobs} left out, {credits} credits"
+    ))
 }
 
 fn headline(run: &RunRecord, summary: &Summary) -> String {

@@ -411,6 +411,7 @@ fn small_plan() -> Plan {
 fn shown(plan: &Plan, standing: &Standing, write: impl Fn(&PlanView<'_>, &mut Vec<u8>)) -> String {
     let verdict = standing.judge(plan.total()).unwrap();
     let view = PlanView {
+        fit: None,
         plan,
         standing,
         verdict: &verdict,
@@ -573,9 +574,7 @@ fn a_plan_for_programs() {
     ]
     }
     "#);
-    let csv = shown(&plan, &standing, |view, out| {
-        plan_csv(view.plan, out).unwrap()
-    });
+    let csv = shown(&plan, &standing, |view, out| plan_csv(view, out).unwrap());
     assert_snapshot!(csv.replace("\r\n", "\n"), @"
     job,operation,disposition,credits,price,entry,line,from,fingerprint
     lyrics,lyrics.generate,new,5,5,lyrics,10,,01010101010101010101010101010101

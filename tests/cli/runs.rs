@@ -353,12 +353,25 @@ fn a_reader_of_events_that_goes_away_does_not_stop_a_run() {
 #[test]
 fn credits_that_run_out_on_the_way_leave_a_run_to_go_on_with() {
     let env = TestEnv::new();
-    let manifest = simulated("credits = 20") + "\n[budget]\nwhen_short = \"fit\"\n";
-    env.write("song.toml", &manifest);
+    env.write(
+        "song.toml",
+        &simulated("credits = 45\nfaults = [\"402@3\"]"),
+    );
     env.run_ok(8, &["run", "song.toml"]);
     assert_eq!(run_json(&env)["summary"]["charged"], 15);
     env.run_ok(0, &["resume", "--sim-credits", "100"]);
     assert_eq!(run_json(&env)["summary"]["charged"], PRICE);
+}
+
+#[test]
+fn a_run_that_fits_a_part_leaves_the_rest_to_another_run() {
+    let env = TestEnv::new();
+    let manifest = simulated("credits = 20") + "\n[budget]\nwhen_short = \"fit\"\n";
+    env.write("song.toml", &manifest);
+    env.run_ok(8, &["run", "song.toml"]);
+    let summary = &run_json(&env)["summary"];
+    assert_eq!(summary["charged"], 15);
+    assert_eq!(summary["left_out"]["credits"], PRICE - 15);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_price_above_yes_under_sends_nothing_and_says_by_how_much() {
     world.run(&["run", "m.toml", "--yes-under", "30"]).expect(0);
 }
 
-/// Three songs of 10 credits, of which the account refunds each, below a cap of 20.
+/// Three songs of 10 credits, each of which fails and is refunded: one before the cap is lowered to 10, and the rest.
 #[test]
 fn a_soft_cutoff_uses_what_is_refunded_and_the_others_stop() {
     for (cutoff, code, requests) in [
@@ -77,10 +77,11 @@ fn a_soft_cutoff_uses_what_is_refunded_and_the_others_stop() {
     ] {
         let sim = Sim::new(1000, &["--failure-rate", "1"]);
         let world = World::with(&sim);
-        let fit = "[budget]\nwhen_short = \"fit\"\n";
-        let manifest = songs("cut", 3).replacen("[[job]]", &format!("{fit}[[job]]"), 1);
-        world.write("m.toml", manifest);
-        let mut args = vec!["run", "m.toml", "--max-credits", "20"];
+        world.write("m.toml", songs("cut", 3));
+        let first = ["run", "m.toml", "--max-failures", "1", "--concurrency", "1"];
+        world.run(&first).expect(1);
+        assert_eq!(sim.audit().requests(), 1);
+        let mut args = vec!["resume", "--max-credits", "10", "--concurrency", "2"];
         args.extend(cutoff);
         world.run(&args).expect(code);
         assert_eq!(sim.audit().requests(), requests, "{cutoff:?}");
@@ -90,15 +91,19 @@ fn a_soft_cutoff_uses_what_is_refunded_and_the_others_stop() {
 /// A song that no cap has room for stands between songs that fit.
 #[test]
 fn at_a_hard_cutoff_nothing_overtakes() {
-    let manifest = "name = \"order\"\n[budget]\nrun = 25\nwhen_short = \"fit\"\n\
+    let manifest = "name = \"order\"\n\
         [[job]]\nid = \"first\"\npriority = 9\noperation = \"producer.create\"\nwith = { description = \"first\" }\n\
         [[job]]\nid = \"dear\"\npriority = 5\noperation = \"suno.persona\"\nwith = { clip = \"c1\", name = \"N\", description = \"d\" }\n\
         [[job]]\nid = \"last\"\noperation = \"producer.create\"\nwith = { description = \"last\" }\n";
     for (cutoff, paid) in [("hard", 10), ("cautious", 20), ("soft", 20)] {
-        let sim = Sim::new(1000, &[]);
+        let sim = Sim::new(1000, &["--faults", "402@1"]);
         let world = World::of("simulator", &sim);
         world.write("m.toml", manifest);
-        let done = world.run(&["run", "m.toml", "--cutoff", cutoff]).expect(8);
+        let first = ["run", "m.toml", "--concurrency", "1"];
+        world.run(&first).expect(8);
+        assert_eq!(sim.audit().charged(), 0);
+        let resume = ["resume", "--max-credits", "25", "--cutoff", cutoff];
+        let done = world.run(&resume).expect(8);
         assert!(done.stderr.contains("needs 50"), "{done:#?}");
         assert_eq!(sim.audit().charged(), paid, "{cutoff}");
         assert_eq!(world.charged("order"), paid, "{cutoff}");

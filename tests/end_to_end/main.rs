@@ -16,6 +16,7 @@ mod crowd;
 mod disk;
 mod downloads;
 mod dry;
+mod fit;
 mod kills;
 mod ledger_file;
 mod limits;

@@ -54,6 +54,14 @@ pub(crate) struct PlanArgs {
     )]
     output: Option<PathBuf>,
 
+    /// Choose what fits, by priority and with all it needs: into N credits, or into what can be spent
+    #[arg(long, value_name = "N", env = "SETLIST_FIT", hide_env = true, num_args = 0..=1, conflicts_with = "output")]
+    #[allow(
+        clippy::option_option,
+        reason = "the flag stands alone or takes a number"
+    )]
+    fit: Option<Option<Credits>>,
+
     /// Buy again what runs before have bought
     #[arg(long, env = "SETLIST_FRESH", hide_env = true, value_parser = BoolishValueParser::new())]
     fresh: bool,
@@ -109,7 +117,14 @@ pub(crate) fn run(args: &PlanArgs, context: &Context) -> Result<Exit, CommandErr
             context,
         )?),
     };
-    let judged = judge(&batch, balance, args.fresh, context)?;
+    let mut judged = judge(&batch, balance, args.fresh, context)?;
+    if let Some(room) = args.fit {
+        let room = room.or(judged.verdict.room_of_all()).ok_or_else(|| {
+            CommandError::usage("nothing says how many credits there are to fit into")
+                .hint("name them: --fit N, or --balance N, or a limit such as --max-credits N")
+        })?;
+        batch.fit(&mut judged, room)?;
+    }
     if let Some(path) = &args.output {
         saved::save(path, &batch, &judged, files, args.fresh, context)?;
         let told = format!("saved: setlist run {}\n", path.display());
@@ -146,9 +161,9 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
         pace: &args.pace,
         fresh: args.fresh,
     })?;
-    if args.output.is_some() || args.balance.is_some() {
+    if args.output.is_some() || args.balance.is_some() || args.fit.is_some() {
         return Err(CommandError::usage(
-            "a saved plan is shown as it is: `--output` and `--balance` are for manifests",
+            "a saved plan is shown as it is: `--output`, `--balance` and `--fit` are for manifests",
         ));
     }
     let head = &saved.head;
@@ -157,6 +172,7 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
         plan: &saved.plan,
         standing: &head.standing,
         verdict: &verdict,
+        fit: None,
         rate: head.rate,
         concurrency: head.concurrency,
     };
@@ -198,7 +214,7 @@ fn print(view: &PlanView<'_>, format: PlanFormat, context: &Context) -> Result<(
     context.ui.results(|out| match format {
         PlanFormat::Table => plan_text(view, out),
         PlanFormat::Json => plan_json(view, out),
-        PlanFormat::Csv => plan_csv(view.plan, out),
+        PlanFormat::Csv => plan_csv(view, out),
     })
 }
 

@@ -15,12 +15,12 @@ use crate::exec::RunOptions;
 use crate::ledger::{Enrolment, Ledger, LedgerError, NewRun};
 use crate::manifest::parse_duration;
 use crate::model::{RunId, RunSettings};
-use crate::plan::Plan;
+use crate::plan::LEFT_OUT;
 use crate::sim::Start;
 
 use super::super::approval::{self, ApprovalArgs};
 use super::super::args::{ManifestArgs, PaceArgs, ProviderArgs, SpendArgs, StopArgs, WaitArgs};
-use super::super::batch::Batch;
+use super::super::batch::{Batch, Judged};
 use super::super::config::KeySource;
 use super::super::connect::{self, Connection, Rehearsal};
 use super::super::context::Context;
@@ -142,14 +142,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
             saved.as_ref().map_or(args.fresh, |saved| saved.head.fresh),
         ),
     };
-    enrol(
-        &ledger,
-        &runtime,
-        new_run,
-        &judged.plan,
-        &batch,
-        &connection,
-    )?;
+    enrol(&ledger, &runtime, new_run, &judged, &batch, &connection)?;
     drop((judged, saved));
     let session = Session {
         context,
@@ -315,14 +308,14 @@ fn enrol(
     ledger: &Ledger,
     runtime: &Runtime,
     run: NewRun,
-    plan: &Plan,
+    judged: &Judged,
     batch: &Batch,
     connection: &Connection,
 ) -> Result<(), CommandError> {
     let id = run.id.clone();
     let now = connection.clock.now();
     let head = ledger.enroll(run, now);
-    let outcome = enrol_jobs(ledger, runtime, &id, head, plan, batch);
+    let outcome = enrol_jobs(ledger, runtime, &id, head, judged, batch);
     if outcome.is_err() {
         // The first failure is the one to tell; a run left Enrolling never sends anything.
         drop(runtime.block_on(ledger.discard(&id, now)));
@@ -335,7 +328,7 @@ fn enrol_jobs(
     runtime: &Runtime,
     run: &RunId,
     head: impl Future<Output = Result<(), LedgerError>>,
-    plan: &Plan,
+    judged: &Judged,
     batch: &Batch,
 ) -> Result<(), CommandError> {
     let mut head = Box::pin(head.fuse());
@@ -352,10 +345,14 @@ fn enrol_jobs(
     };
     let mut chunk = Vec::with_capacity(JOBS_PER_CHUNK);
     let mut stored: Result<(), LedgerError> = Ok(());
+    let fit = judged.fit.as_ref();
+    let plan = &judged.plan;
     plan.jobs(&batch.manifest, Catalog::builtin(), &mut |enrollee| {
+        let left_out = fit.is_some_and(|fit| fit.leaves_out(enrollee.job.ordinal));
+        let left_out = left_out.then(|| LEFT_OUT.to_owned());
         chunk.push(Enrolment {
             job: enrollee.job,
-            blocked: enrollee.blocked,
+            blocked: enrollee.blocked.or(left_out),
         });
         if chunk.len() == JOBS_PER_CHUNK && stored.is_ok() {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(JOBS_PER_CHUNK));
