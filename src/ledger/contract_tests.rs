@@ -267,6 +267,7 @@ contract! {
     the_run_of_a_saved_plan_is_found
     settings_can_change_and_the_opening_cannot
     what_is_not_there_is_named
+    an_alert_is_claimed_once_per_account_and_period
     a_checkpoint_is_kept_only_while_nothing_is_in_flight
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     two_runs_that_want_the_same_buy_it_once
@@ -1454,4 +1455,33 @@ async fn payments_in_doubt_are_weighed_against_the_last_checkpoint(ledger: &Ledg
     assert!(keep(ledger, 65, 9).await);
     assert_eq!(weigh(ledger, 65).await.doubts, vec![]);
     ledger.verify().unwrap();
+}
+
+async fn an_alert_is_claimed_once_per_account_and_period(ledger: &Ledger) {
+    let other = ledger.of_another_process();
+    let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let claim = async |ledger: &Ledger, account: &AccountId, period, what: &[&str]| {
+        let claimed = ledger.claim_alerts(account, at(period), names(what), at(period + 1));
+        claimed.await.unwrap()
+    };
+    let ours = account();
+    assert_eq!(claim(ledger, &ours, 0, &["low"]).await, names(&["low"]));
+    assert_eq!(
+        claim(&other, &ours, 0, &["lower", "low", "lowest"]).await,
+        names(&["lower", "lowest"]),
+        "another process claims what is left"
+    );
+    assert_eq!(claim(ledger, &ours, 0, &["low", "lower"]).await, names(&[]));
+    assert_eq!(claim(ledger, &ours, 100, &["low"]).await, names(&["low"]));
+    let theirs = AccountId::new("simulator/other");
+    assert_eq!(claim(ledger, &theirs, 0, &["low"]).await, names(&["low"]));
+
+    let returned = ledger.return_alerts(&ours, at(0), names(&["low", "never"]));
+    returned.await.unwrap();
+    assert_eq!(
+        claim(&other, &ours, 0, &["low", "lower"]).await,
+        names(&["low"]),
+        "only what was given back"
+    );
+    assert_eq!(claim(&other, &ours, 100, &["low"]).await, names(&[]));
 }

@@ -327,6 +327,50 @@ impl Ledger {
         }
     }
 
+    // --- telling
+
+    /// Takes it on to tell of each of `what`, by name, for the billing period that began at `period_start`; returns
+    /// those that nobody has taken on before, also no other process.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn claim_alerts(
+        &self,
+        account: &AccountId,
+        period_start: Timestamp,
+        what: Vec<String>,
+        now: Timestamp,
+    ) -> Result<Vec<String>, LedgerError> {
+        let command = Command::ClaimAlerts {
+            account: account.clone(),
+            period_start: stored(period_start),
+            what,
+            now: stored(now),
+        };
+        match self.ask(&RunId::new(""), command).await? {
+            Reply::Claimed(what) => Ok(what),
+            other => unreachable!("a claim is answered with what was claimed, not {other:?}"),
+        }
+    }
+
+    /// Gives claims back that could not be told of, so that a later run tells of them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn return_alerts(
+        &self,
+        account: &AccountId,
+        period_start: Timestamp,
+        what: Vec<String>,
+    ) -> Result<(), LedgerError> {
+        let command = Command::ReturnAlerts {
+            account: account.clone(),
+            period_start: stored(period_start),
+            what,
+        };
+        self.change(&RunId::new(""), command).await
+    }
+
     // --- working
 
     /// Sets aside credits for up to `want` jobs that may start, and hands out jobs that are reused.

@@ -58,6 +58,19 @@ pub(super) enum Command {
         balance: Balance,
         now: Timestamp,
     },
+    /// Takes it on to tell of something, unless it was told of in that period.
+    ClaimAlerts {
+        account: AccountId,
+        period_start: Timestamp,
+        what: Vec<String>,
+        now: Timestamp,
+    },
+    /// Takes back that something was told of.
+    ReturnAlerts {
+        account: AccountId,
+        period_start: Timestamp,
+        what: Vec<String>,
+    },
     /// Sets aside credits for up to `want` jobs.
     Hold {
         want: usize,
@@ -75,7 +88,7 @@ pub(super) enum Command {
 /// A command, of whom, about which run.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    /// The run it is about; the account's readings are about none.
+    /// The run it is about; the account's readings and alerts are about none.
     pub run: RunId,
     /// Who asks.
     pub owner: Owner,
@@ -94,6 +107,8 @@ pub(super) enum Reply {
     State(JobState),
     /// Whether the checkpoint was kept.
     Kept(bool),
+    /// What of it is the caller's to tell.
+    Claimed(Vec<String>),
 }
 
 /// The writing side of a store; there is one writer per opened ledger, and there may be many ledgers on one file.

@@ -11,7 +11,7 @@ use super::store::Command;
 /// A change that is about to be written, or was written.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// The run it is about; empty for a reading of the balance.
+    /// The run it is about; empty for what is the account's, such as a reading of the balance.
     pub run: &'a RunId,
     /// What it does, in a word, such as `hold` or `record`.
     pub name: &'static str,
@@ -71,6 +71,8 @@ fn name(command: &Command) -> &'static str {
         Command::Discard { .. } => "discard",
         Command::ObserveBalance { .. } => "observe-balance",
         Command::KeepCheckpoint { .. } => "keep-checkpoint",
+        Command::ClaimAlerts { .. } => "claim-alerts",
+        Command::ReturnAlerts { .. } => "return-alerts",
         Command::Hold { .. } => "hold",
         Command::Record { .. } => "record",
     }

@@ -28,6 +28,8 @@ pub(super) struct Books {
     pub(super) readings: BTreeMap<AccountId, (Reading, Timestamp)>,
     pub(super) checkpoints: BTreeMap<AccountId, Checkpoint>,
     pub(super) bookings: Vec<(AccountId, Booking)>,
+    /// What was told of, of which account, in the period that began when.
+    pub(super) alerts: BTreeSet<(AccountId, Timestamp, String)>,
 }
 
 impl Books {
@@ -100,6 +102,27 @@ impl Books {
                 return self
                     .keep_checkpoint(account, mark, balance, now)
                     .map(Reply::Kept);
+            }
+            Command::ClaimAlerts {
+                account,
+                period_start,
+                mut what,
+                now: _,
+            } => {
+                what.retain(|it| {
+                    let alert = (account.clone(), period_start, it.clone());
+                    self.alerts.insert(alert)
+                });
+                return Ok(Reply::Claimed(what));
+            }
+            Command::ReturnAlerts {
+                account,
+                period_start,
+                what,
+            } => {
+                for it in what {
+                    self.alerts.remove(&(account.clone(), period_start, it));
+                }
             }
             Command::Hold { want, cutoff, now } => {
                 return self.hold(&run, owner, want, cutoff, now).map(Reply::Held);

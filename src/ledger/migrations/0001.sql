@@ -113,3 +113,12 @@ CREATE TABLE charges (
     refunded INTEGER NOT NULL CHECK (refunded >= 0),
     PRIMARY KEY (account, slot)
 ) STRICT, WITHOUT ROWID;
+
+-- What a person was told of, once for each of the account's billing periods.
+CREATE TABLE alerts (
+    account      INTEGER NOT NULL REFERENCES accounts (key),
+    period_start INTEGER NOT NULL,
+    what         TEXT    NOT NULL,
+    at           INTEGER NOT NULL,
+    PRIMARY KEY (account, period_start, what)
+) STRICT, WITHOUT ROWID;

@@ -3,6 +3,7 @@
 //! SQL is kept portable: time and ids are parameters, upserts are `ON CONFLICT`, partial indexes are plain.
 
 mod account;
+mod alerts;
 mod checkpoint;
 mod elsewhere;
 mod enrol;

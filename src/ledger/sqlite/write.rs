@@ -12,7 +12,7 @@ use super::group::Group;
 use super::place::Place;
 use super::read::SqliteReader;
 use super::recent::Recent;
-use super::{checkpoint, enrol, hold, open, record, runs};
+use super::{alerts, checkpoint, enrol, hold, open, record, runs};
 
 /// The file, opened for writing.
 pub struct SqliteStore {
@@ -184,6 +184,23 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
             let key = runs::make_account(connection, account)?;
             let balance = balance.available()?;
             return checkpoint::keep(connection, key, *mark, balance, *now).map(Reply::Kept);
+        }
+        Command::ClaimAlerts {
+            account,
+            period_start,
+            what,
+            now,
+        } => {
+            let key = runs::make_account(connection, account)?;
+            return alerts::claim(connection, key, *period_start, what, *now).map(Reply::Claimed);
+        }
+        Command::ReturnAlerts {
+            account,
+            period_start,
+            what,
+        } => {
+            let key = runs::make_account(connection, account)?;
+            alerts::give_back(connection, key, *period_start, what)?;
         }
         Command::Hold { want, cutoff, now } => {
             return hold::hold(group, run, owner, *want, *cutoff, *now).map(Reply::Held);
