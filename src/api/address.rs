@@ -104,6 +104,21 @@ impl Origin {
     }
 }
 
+/// Checks an address that a person gave to be told at: `https`, or `http` on loopback, without a user name.
+///
+/// # Errors
+/// [`AddressError`] that says what is wrong with it.
+pub(super) fn check_hook(text: &str) -> Result<Url, AddressError> {
+    let url = parse(text)?;
+    if url.scheme() == "https" || is_loopback(&url) {
+        return Ok(url);
+    }
+    Err(AddressError::Insecure {
+        scheme: url.scheme().to_owned(),
+        host: host_name(&url),
+    })
+}
+
 /// Checks the address of a result file, or of a redirect on the way to it.
 ///
 /// A literal address is judged here, a name when it is resolved ([`is_public`]), so that a name can't

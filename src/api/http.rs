@@ -25,7 +25,7 @@ use super::transport::{HttpMethod, HttpRequest, HttpResponse, Transport, Transpo
 /// How long a connection may take to be made, TLS included.
 /// The shortest key that is struck out of results: a shorter one is a toy's, and may be a word of the result itself.
 const SECRET_BYTES_MIN: usize = 16;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an idle connection is kept.
 ///
@@ -190,7 +190,7 @@ pub(crate) fn tls() -> Result<rustls::ClientConfig, HttpSetupError> {
     Ok(config)
 }
 
-fn builder(tls: rustls::ClientConfig, connect: Duration) -> ClientBuilder {
+pub(super) fn builder(tls: rustls::ClientConfig, connect: Duration) -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("setlist/", env!("CARGO_PKG_VERSION")))
@@ -260,7 +260,7 @@ fn sorted(error: reqwest::Error, host: &str) -> TransportError {
 }
 
 /// The innermost cause: the outer ones only say that a request or a connection failed.
-fn root_cause(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut root = error;
     while let Some(cause) = root.source() {
         root = cause;

@@ -6,6 +6,7 @@
 mod address;
 mod client;
 mod error;
+mod hook;
 mod http;
 mod progress;
 mod reply;
@@ -17,6 +18,7 @@ pub mod wire;
 
 pub use address::{AddressError, IN_PROCESS_ORIGIN, Origin};
 pub use client::Client;
+pub use hook::{Hook, HookError};
 pub(crate) use http::tls;
 pub use http::{HttpSetupError, ReqwestTransport};
 pub use service::{Answer, Call, Fault, FaultKind, FileBody, Progress, Refusal, Service};

@@ -9,10 +9,14 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::api::Hook;
 use crate::model::{Credits, Rate, Share};
 
 use super::error::{CommandError, Illustration};
 use super::provider;
+
+/// How a problem with an address begins: its excerpt is not shown, since an address to be told at is a secret.
+const BAD_HOOK: &str = "an address in [alerts] can't be used";
 
 /// The file's content.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -30,7 +34,7 @@ pub(crate) struct Config {
     pub(crate) alerts: AlertConfig,
 }
 
-/// `[alerts]`: thresholds that are to be told of.
+/// `[alerts]`: what is to be told of, and how.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertConfig {
@@ -40,6 +44,18 @@ pub(crate) struct AlertConfig {
     /// Balances, such as `[100]`.
     #[serde(default)]
     pub(crate) balance_below: Vec<Credits>,
+    /// Whether a run is to be told of that did not end well.
+    #[serde(default)]
+    pub(crate) on_failure: bool,
+    /// A program and its arguments, which is told.
+    #[serde(default, deserialize_with = "checked::command")]
+    pub(crate) command: Option<Vec<String>>,
+    /// An address that is told.
+    #[serde(default, deserialize_with = "checked::hook")]
+    pub(crate) webhook: Option<Hook>,
+    /// An address that is told of every run's beginning and end, so that somebody notices when none comes.
+    #[serde(default, deserialize_with = "checked::hook")]
+    pub(crate) heartbeat: Option<Hook>,
 }
 
 /// `[account]`: one API key and its credits.
@@ -134,7 +150,7 @@ impl AccountConfig {
 mod checked {
     use serde::de::{Deserialize, Deserializer, Error};
 
-    use super::{Rate, TimeZone, provider};
+    use super::{BAD_HOOK, Hook, Rate, TimeZone, provider};
     use crate::manifest::parse_rate;
 
     type Text = String;
@@ -172,6 +188,21 @@ mod checked {
         })
     }
 
+    pub(super) fn hook<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Hook>, D::Error> {
+        text(from, |address| {
+            Hook::parse(address).map_err(|error| format!("{BAD_HOOK}: {error}"))
+        })
+    }
+
+    pub(super) fn command<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Vec<Text>>, D::Error> {
+        match Vec::<Text>::deserialize(from)? {
+            words if words.first().is_some_and(|program| !program.is_empty()) => Ok(Some(words)),
+            _ => Err(D::Error::custom("a command begins with a program")),
+        }
+    }
+
     pub(super) fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i8>, D::Error> {
         match i8::deserialize(from) {
             Ok(day @ 1..=31) => Ok(Some(day)),
@@ -194,6 +225,14 @@ fn place(text: &str, path: &Path, message: &str, span: Option<Range<usize>>) -> 
         line if line.starts_with("unknown field `key`") => {
             return CommandError::usage(format!("`{label}`: a key does not belong in it"))
                 .hint("say where the key is, by one of `key_env`, `key_file` and `key_command`");
+        }
+        line if line.starts_with(BAD_HOOK) => {
+            return CommandError::usage(format!("`{label}`: {line}"));
+        }
+        line if line.starts_with("unknown field `email`") => {
+            return place(text, path, "setlist sends no e-mail itself", span).hint(
+                r#"in [alerts]: command = ["sh", "-c", 'mail -s "$0" you@example.com'], or the like with sendmail"#,
+            );
         }
         line => line.replacen("unknown field", "unknown key", 1),
     };
@@ -243,6 +282,10 @@ mod tests {
             [alerts]
             budget_used = [0.8, 1]
             balance_below = [100]
+            on_failure = true
+            command = ["notify-send", "setlist"]
+            webhook = "https://hooks.example/a"
+            heartbeat = "http://localhost:1/b"
             "#,
         )
         .unwrap();
@@ -254,6 +297,12 @@ mod tests {
             .collect();
         assert_eq!(shares, ["80%", "100%"]);
         assert_eq!(config.alerts.balance_below, [Credits::new(100)]);
+        assert!(config.alerts.on_failure);
+        let command = config.alerts.command.unwrap();
+        assert_eq!(command, ["notify-send", "setlist"]);
+        let hooks = [config.alerts.webhook, config.alerts.heartbeat];
+        let expected = ["https://hooks.example/a", "http://localhost:1/b"];
+        assert_eq!(hooks, expected.map(|address| Hook::parse(address).ok()));
         let account = config.account;
         assert_eq!(account.base_url.as_deref(), Some("https://proxy.example"));
         assert_eq!(account.budget, Some(Credits::new(800)));
@@ -312,6 +361,12 @@ mod tests {
                 "config.toml:2:1",
                 "unknown key `commnd`",
             ),
+            ("[alerts]\ncommand = []", "config.toml:2:11", "a program"),
+            (
+                "[alerts]\nemail = 'me@a.example'",
+                "config.toml:2:1",
+                "no e-mail",
+            ),
             ("[account]\nbudget = -1", "config.toml:2:10", "-1"),
             ("[account]\nbudget = 1.5", "config.toml:2:10", "1.5"),
             ("[account", "config.toml:1:9", ""),
@@ -333,6 +388,14 @@ mod tests {
         let failure = parse("[account]\nkey = \"sk_live_1234\"").unwrap_err();
         assert!(failure.error.to_string().contains("does not belong"));
         assert!(!format!("{failure:?}").contains("sk_live_1234"));
+    }
+
+    #[test]
+    fn an_address_to_be_told_at_is_not_shown() {
+        let failure = parse("[alerts]\nwebhook = 'http://a.example/T0/secret'").unwrap_err();
+        let words = failure.error.to_string();
+        assert!(words.contains("only `https` is used"), "{words}");
+        assert!(!format!("{failure:?}").contains("T0/secret"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It decides nothing about money: it reads what a person asked for, hands finished values to the rooms above,
 //! and shows what they answer.
 
+mod alerts;
 mod approval;
 mod args;
 mod balance_cache;

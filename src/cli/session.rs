@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::model::{RunId, RunRecord, RunState, StopCause};
 use crate::report::{Summary, status_json, summary_quiet, summary_text};
 
+use super::alerts::Alerts;
 use super::connect::Connection;
 use super::context::Context;
 use super::control_socket::{Door, Live};
@@ -45,6 +46,13 @@ impl Session<'_> {
     /// # Errors
     /// When nothing could be sent, or the reports can't be written.
     pub(crate) fn carry_out(self, run: &RunId) -> Result<Exit, CommandError> {
+        let alerts = Alerts::begin(&self.ledger.run(run)?, self.context)?;
+        let outcome = self.carry_out_quietly(run);
+        alerts.end(&self.ledger, run, &outcome, self.connection.clock.now());
+        outcome
+    }
+
+    fn carry_out_quietly(&self, run: &RunId) -> Result<Exit, CommandError> {
         let ending = self.runtime.block_on(self.work(run))?;
         let mut record = self.ledger.run(run)?;
         let mut code = exit_code(&ending);

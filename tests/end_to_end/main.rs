@@ -7,6 +7,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod alerts;
 mod bad_input;
 mod bad_server;
 mod books;
