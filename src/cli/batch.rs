@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::json;
 
 use crate::catalog::{Catalog, PriceList, PriceLists};
@@ -98,11 +99,19 @@ impl Batch {
             prices,
             account,
         };
-        // The person's own zone, in a rehearsal too: it is to show what the real run will do.
-        let zone = context.config()?.account.zone();
-        let today = zone.to_datetime(batch.start(context)).date();
+        let today = batch.date(context)?;
         batch.manifest.set_run_date(today);
         Ok(batch)
+    }
+
+    /// Returns the date on which the run starts.
+    ///
+    /// # Errors
+    /// When the configuration is wrong.
+    pub(crate) fn date(&self, context: &Context) -> Result<Date, CommandError> {
+        // The person's own zone, in a rehearsal too: it is to show what the real run will do.
+        let zone = context.config()?.account.zone();
+        Ok(zone.to_datetime(self.start(context)).date())
     }
 
     /// Tells whether the run is a rehearsal that is to come out the same to the byte.

@@ -26,6 +26,7 @@ mod plan_file;
 mod prices;
 mod progress;
 mod provider;
+mod remainder;
 mod repeatable;
 mod reports;
 mod saved;

@@ -197,6 +197,11 @@ impl CsvRows {
         })
     }
 
+    /// Returns the row as it stands in the file.
+    pub(super) const fn record(&self) -> &ByteRecord {
+        &self.record
+    }
+
     /// Returns one field of the row's text.
     ///
     /// Nothing when it is cut inside a character: two halves side by side look right only together.

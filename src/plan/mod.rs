@@ -29,6 +29,8 @@ mod fit_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod remainder_tests;
+#[cfg(test)]
 mod saved_tests;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
 use super::super::ledgers;
 use super::super::plan_file::{self, PinnedFile};
+use super::super::remainder;
 use super::super::saved::{self, Making};
 use super::super::settings::Layer;
 
@@ -61,6 +62,16 @@ pub(crate) struct PlanArgs {
         reason = "the flag stands alone or takes a number"
     )]
     fit: Option<Option<Credits>>,
+
+    /// Write what does not fit as a manifest, with its rows beside it
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SETLIST_REMAINDER",
+        hide_env = true,
+        conflicts_with = "output"
+    )]
+    remainder: Option<PathBuf>,
 
     /// Buy again what runs before have bought
     #[arg(long, env = "SETLIST_FRESH", hide_env = true, value_parser = BoolishValueParser::new())]
@@ -118,12 +129,17 @@ pub(crate) fn run(args: &PlanArgs, context: &Context) -> Result<Exit, CommandErr
         )?),
     };
     let mut judged = judge(&batch, balance, args.fresh, context)?;
-    if let Some(room) = args.fit {
+    // What is left out hangs on what fits.
+    let is_fit_wanted = args.remainder.is_some() && judged.fit.is_none();
+    if let Some(room) = args.fit.or(is_fit_wanted.then_some(None)) {
         let room = room.or(judged.verdict.room_of_all()).ok_or_else(|| {
             CommandError::usage("nothing says how many credits there are to fit into")
                 .hint("name them: --fit N, or --balance N, or a limit such as --max-credits N")
         })?;
         batch.fit(&mut judged, room)?;
+    }
+    if let (Some(path), Some(fit)) = (&args.remainder, &judged.fit) {
+        remainder::write(path, &batch, &judged, fit, context)?;
     }
     if let Some(path) = &args.output {
         saved::save(path, &batch, &judged, files, args.fresh, context)?;
@@ -161,9 +177,13 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
         pace: &args.pace,
         fresh: args.fresh,
     })?;
-    if args.output.is_some() || args.balance.is_some() || args.fit.is_some() {
+    if args.output.is_some()
+        || args.balance.is_some()
+        || args.fit.is_some()
+        || args.remainder.is_some()
+    {
         return Err(CommandError::usage(
-            "a saved plan is shown as it is: `--output`, `--balance` and `--fit` are for manifests",
+            "a saved plan is shown as it is: `--output`, `--balance`, `--fit` and `--remainder` are for manifests",
         ));
     }
     let head = &saved.head;
