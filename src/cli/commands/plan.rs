@@ -1,13 +1,13 @@
 //! `setlist plan`: a manifest priced and set against the account; nothing is sent that costs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::model::{Balance, Credits};
-use crate::plan::Verdict;
-use crate::report::{PlanView, plan_csv, plan_json, plan_text};
+use crate::plan::{Plan, PlanDiff, Verdict};
+use crate::report::{PlanView, diff_csv, diff_json, diff_text, plan_csv, plan_json, plan_text};
 
 use super::super::args::{ManifestArgs, PaceArgs, ProviderArgs, SpendArgs, WaitArgs};
 use super::super::batch::{Batch, Judged};
@@ -62,6 +62,10 @@ pub(crate) struct PlanArgs {
         reason = "the flag stands alone or takes a number"
     )]
     fit: Option<Option<Credits>>,
+
+    /// Show what differs from a saved plan instead: new, gone, dearer and cheaper jobs
+    #[arg(long, value_name = "FILE", env = "SETLIST_DIFF", hide_env = true)]
+    diff: Option<PathBuf>,
 
     /// Write what does not fit as a manifest, with its rows beside it
     #[arg(
@@ -146,7 +150,10 @@ pub(crate) fn run(args: &PlanArgs, context: &Context) -> Result<Exit, CommandErr
         let told = format!("saved: setlist run {}\n", path.display());
         context.ui.tell(&told);
     }
-    show(&batch, &judged, args.format, context)?;
+    match &args.diff {
+        Some(old) => show_diff(old, &judged.plan, args.format(context), context)?,
+        None => show(&batch, &judged, args.format, context)?,
+    }
     Ok(Exit(if args.detailed_exitcode {
         detailed(judged.plan.total(), &judged.verdict)
     } else {
@@ -196,7 +203,7 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
         rate: head.rate,
         concurrency: head.concurrency,
     };
-    if args.format(context) == PlanFormat::Table {
+    if args.format(context) == PlanFormat::Table && args.diff.is_none() {
         let done = match ledgers::look(context)? {
             Some(ledger) => ledger.run_of_plan(&saved.digest)?,
             None => None,
@@ -208,12 +215,31 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
         let told = format!("saved at {at:.0}, made of `{path}`{done}\n\n");
         context.ui.result(&told)?;
     }
-    print(&view, args.format(context), context)?;
+    match &args.diff {
+        Some(old) => show_diff(old, &saved.plan, args.format(context), context)?,
+        None => print(&view, args.format(context), context)?,
+    }
     Ok(Exit(if args.detailed_exitcode {
         detailed(saved.plan.total(), &verdict)
     } else {
         exit::DONE
     }))
+}
+
+/// Prints what differs between a saved plan and this one.
+fn show_diff(
+    old: &Path,
+    new: &Plan,
+    format: PlanFormat,
+    context: &Context,
+) -> Result<(), CommandError> {
+    let old = plan_file::read(old)?;
+    let diff = PlanDiff::between(&old.plan, new)?;
+    match format {
+        PlanFormat::Table => context.ui.results(|out| diff_text(&diff, out)),
+        PlanFormat::Csv => context.ui.results(|out| diff_csv(&diff, out)),
+        PlanFormat::Json => context.ui.json_result(&diff_json(&diff)),
+    }
 }
 
 impl PlanArgs {
