@@ -189,6 +189,7 @@ impl Batch {
             period,
             monthly_credits: self.settings.account.monthly_credits,
             days_to_renewal: days_to_renewal(&self.settings, now),
+            rollover: self.settings.account.rollover,
         };
         let verdict = standing.judge(plan.total())?;
         let mut judged = Judged {
@@ -225,6 +226,8 @@ impl Batch {
             standing: &judged.standing,
             verdict: &judged.verdict,
             fit: judged.fit.as_ref(),
+            monthly: None,
+            spend_down: None,
             rate: self.settings.rate(),
             concurrency: self.settings.concurrency(),
         }

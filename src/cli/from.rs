@@ -6,7 +6,7 @@ use crate::exec::ExecError;
 use crate::ledger::LedgerError;
 use crate::manifest::Problems;
 use crate::model::CreditError;
-use crate::plan::{EnrollError, PlanError};
+use crate::plan::{EnrollError, PlanError, SpendDownError};
 use crate::sim::SimError;
 
 use super::error::{CommandError, ErrorKind, Illustration};
@@ -72,6 +72,21 @@ impl From<EnrollError> for CommandError {
 impl From<CreditError> for CommandError {
     fn from(error: CreditError) -> Self {
         Self::new(ErrorKind::Bug, error)
+    }
+}
+
+impl From<SpendDownError> for CommandError {
+    fn from(error: SpendDownError) -> Self {
+        let failure = Self::usage(error.to_string());
+        match error {
+            SpendDownError::NoBalance => {
+                failure.hint("name it: --balance N, or leave out --offline")
+            }
+            SpendDownError::RolloverUnknown => {
+                failure.hint("set `rollover` in [account] of your configuration")
+            }
+            SpendDownError::Sum(_) => failure,
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Standing {
     pub monthly_credits: Option<Credits>,
     /// Days until the subscription renews; at least 1.
     pub days_to_renewal: Option<u32>,
+    /// Whether what is left of the subscription's credits is kept at the renewal, when that is known.
+    pub rollover: Option<bool>,
 }
 
 /// A budget that all runs of the account share.

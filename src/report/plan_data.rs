@@ -137,6 +137,12 @@ pub fn plan_json(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     if let Some(fit) = view.fit {
         object.field("fit", &fitted(plan, fit))?;
     }
+    if let Some(month) = &view.monthly {
+        object.field("per_month", month)?;
+    }
+    if let Some(down) = &view.spend_down {
+        object.field("spend_down", down)?;
+    }
     object.field("estimate_s", &view.estimate().as_secs())?;
     object.field("operations", &operations(plan))?;
     object.field(

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::model::{Credits, Rate};
 use crate::plan::{
-    Counts, Disposition, Fit, JobView, Limit, LimitRoom, Plan, PlannedEntry, Standing, Verdict,
+    Counts, Disposition, Fit, JobView, Limit, LimitRoom, Monthly, Plan, PlannedEntry, SpendDown,
+    Standing, Verdict,
 };
 
 use super::table::{Column, Table};
@@ -32,6 +33,10 @@ pub struct PlanView<'a> {
     pub verdict: &'a Verdict,
     /// What fits, when that was asked for.
     pub fit: Option<&'a Fit>,
+    /// What it takes of a month, when that was asked for.
+    pub monthly: Option<Monthly>,
+    /// What expires at the renewal, when that was asked for.
+    pub spend_down: Option<SpendDown>,
     /// Submits per span.
     pub rate: Rate,
     /// Tasks in flight.
@@ -81,6 +86,7 @@ pub fn plan_text(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     savings(out, plan)?;
     limits(out, view)?;
     fits(out, view)?;
+    outlook(out, view)?;
     time(out, view)?;
     remarks(out, plan)?;
     writeln!(out, "\n{}", conclusion(view.verdict))
@@ -293,6 +299,48 @@ fn fits(out: &mut dyn Write, view: &PlanView<'_>) -> io::Result<()> {
         0 => Ok(()),
         more => line(out, "", &format!("and of {more} more entries")),
     }
+}
+
+/// Says what the plan takes of a month, and what expires.
+fn outlook(out: &mut dyn Write, view: &PlanView<'_>) -> io::Result<()> {
+    if let Some(month) = &view.monthly {
+        let runs = count(month.runs.into(), "run");
+        let mut text = format!("{runs} like this one: {} credits", month.credits);
+        match (month.monthly_credits, month.paid_runs) {
+            (Some(monthly), Some(paid)) if !month.short.is_zero() => text.push_str(&format!(
+                ", short {} of {monthly} a month, which pays for {}",
+                month.short,
+                count(paid, "run")
+            )),
+            (Some(monthly), _) => {
+                let share = percent(month.credits, monthly);
+                text.push_str(&format!(", {share} of {monthly} a month"));
+            }
+            _ => text.push_str("; `monthly_credits` is not set in the configuration"),
+        }
+        line(out, "per month", &text)?;
+    }
+    let Some(down) = &view.spend_down else {
+        return Ok(());
+    };
+    let when = match down.days {
+        Some(days) => format!("in {}", count(days.into(), "day")),
+        None => "at the renewal".to_owned(),
+    };
+    if down.expires.is_zero() {
+        return line(out, "spend down", &format!("nothing expires {when}"));
+    }
+    let mut text = format!("{} credits expire {when}", down.expires);
+    if down.spendable < down.expires {
+        text.push_str(&format!(", of which {} may be spent", down.spendable));
+    }
+    text.push_str(&format!(
+        ": {} of all jobs ({} credits each), {} expire all the same",
+        count(down.more_takes, "more take"),
+        down.take,
+        down.rest
+    ));
+    line(out, "spend down", &text)
 }
 
 /// Describes one limit: `run cap: 300, needs 460, short 160`.

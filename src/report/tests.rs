@@ -412,6 +412,8 @@ fn shown(plan: &Plan, standing: &Standing, write: impl Fn(&PlanView<'_>, &mut Ve
     let verdict = standing.judge(plan.total()).unwrap();
     let view = PlanView {
         fit: None,
+        monthly: None,
+        spend_down: None,
         plan,
         standing,
         verdict: &verdict,

@@ -6,7 +6,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::model::{Balance, Credits};
-use crate::plan::{Plan, PlanDiff, Verdict};
+use crate::plan::{Monthly, Plan, PlanDiff, SpendDown, Verdict};
 use crate::report::{PlanView, diff_csv, diff_json, diff_text, plan_csv, plan_json, plan_text};
 
 use super::super::args::{ManifestArgs, PaceArgs, ProviderArgs, SpendArgs, WaitArgs};
@@ -62,6 +62,14 @@ pub(crate) struct PlanArgs {
         reason = "the flag stands alone or takes a number"
     )]
     fit: Option<Option<Credits>>,
+
+    /// Set N runs like this one against the subscription's credits of a month
+    #[arg(long, value_name = "N", env = "SETLIST_PER_MONTH", hide_env = true)]
+    per_month: Option<u32>,
+
+    /// Show how many credits expire at the renewal, and how much more of this plan they would buy
+    #[arg(long, env = "SETLIST_SPEND_DOWN", hide_env = true, value_parser = BoolishValueParser::new())]
+    spend_down: bool,
 
     /// Show what differs from a saved plan instead: new, gone, dearer and cheaper jobs
     #[arg(long, value_name = "FILE", env = "SETLIST_DIFF", hide_env = true)]
@@ -152,7 +160,10 @@ pub(crate) fn run(args: &PlanArgs, context: &Context) -> Result<Exit, CommandErr
     }
     match &args.diff {
         Some(old) => show_diff(old, &judged.plan, args.format(context), context)?,
-        None => show(&batch, &judged, args.format, context)?,
+        None => {
+            let view = args.look_ahead(batch.view(&judged))?;
+            print(&view, args.format(context), context)?;
+        }
     }
     Ok(Exit(if args.detailed_exitcode {
         detailed(judged.plan.total(), &judged.verdict)
@@ -200,6 +211,8 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
         standing: &head.standing,
         verdict: &verdict,
         fit: None,
+        monthly: None,
+        spend_down: None,
         rate: head.rate,
         concurrency: head.concurrency,
     };
@@ -217,7 +230,7 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
     }
     match &args.diff {
         Some(old) => show_diff(old, &saved.plan, args.format(context), context)?,
-        None => print(&view, args.format(context), context)?,
+        None => print(&args.look_ahead(view)?, args.format(context), context)?,
     }
     Ok(Exit(if args.detailed_exitcode {
         detailed(saved.plan.total(), &verdict)
@@ -243,6 +256,26 @@ fn show_diff(
 }
 
 impl PlanArgs {
+    /// Adds what was asked of the time ahead.
+    fn look_ahead<'v>(&self, view: PlanView<'v>) -> Result<PlanView<'v>, CommandError> {
+        let PlanView {
+            plan,
+            standing,
+            verdict,
+            ..
+        } = view;
+        let monthly = self.per_month;
+        let monthly = monthly.map(|runs| Monthly::of(plan, standing, runs));
+        let spend_down = self
+            .spend_down
+            .then(|| SpendDown::of(plan, standing, verdict));
+        Ok(PlanView {
+            monthly: monthly.transpose()?,
+            spend_down: spend_down.transpose()?,
+            ..view
+        })
+    }
+
     fn format(&self, context: &Context) -> PlanFormat {
         self.format.unwrap_or_else(|| usual_format(context))
     }
