@@ -101,3 +101,20 @@ fn what_fits_is_what_is_approved() {
         .expect(8);
     assert_eq!(sim.audit().charged(), 45);
 }
+
+#[test]
+fn the_remainder_is_a_manifest_that_buys_the_rest() {
+    let sim = Sim::new(36, &[]);
+    let world = World::with(&sim);
+    world.write("fit.toml", MANIFEST);
+    let plan = ["plan", "fit.toml", "--remainder", "rest.toml"];
+    world.run(&plan).expect(0);
+    world.run(&plan).expect(2);
+    world.run(&["run", "fit.toml"]).expect(8);
+    assert_eq!(sim.audit().charged(), 35, "stems with all they need");
+    sim.top_up(100);
+    world.run(&["run", "rest.toml"]).expect(0);
+    assert_eq!(sim.audit().charged(), 55, "two cues, and nothing else");
+    world.run(&["run", "fit.toml"]).expect(0);
+    assert_eq!(sim.audit().charged(), 55, "all of it is there");
+}
