@@ -24,7 +24,7 @@ use setlist::exec::{Ending, Engine, RunOptions, carry_out, control};
 use setlist::ledger::{Ledger, NewRun};
 use setlist::model::{
     AccountId, Credits, Family, Fingerprint, JobId, NewJob, Ordinal, Rate, RunId, RunSettings,
-    SharedClock, SpendLimits, SystemClock,
+    SharedClock, SpendLimits, StopRules, SystemClock,
 };
 use setlist::sim::{SimOptions, Simulator, serve};
 use tokio_util::sync::CancellationToken;
@@ -235,6 +235,7 @@ async fn ours(origin: &str, shape: Shape, folder: &Path, ledger: Ledger) -> Dura
         simulator: Value::Null,
         plan: None,
         fresh: false,
+        stop: StopRules::default(),
     };
     let run = RunId::new(format!("bench-{}", Timestamp::now().as_nanosecond()));
     let new = NewRun {

@@ -13,7 +13,9 @@ use setlist::catalog::{Catalog, PriceList, PriceLists};
 use setlist::exec::{Engine, RunOptions, carry_out, control};
 use setlist::ledger::{Enrolment, Ledger, NewRun};
 use setlist::manifest::Manifest;
-use setlist::model::{AccountId, Rate, RunId, RunSettings, SharedClock, SpendLimits, SystemClock};
+use setlist::model::{
+    AccountId, Rate, RunId, RunSettings, SharedClock, SpendLimits, StopRules, SystemClock,
+};
 use setlist::plan::{self, PlanOptions, Sources};
 use setlist::report::SpendCsv;
 use setlist::sim::{InProcess, SimOptions, Simulator};
@@ -78,6 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             simulator: serde_json::Value::Null,
             plan: None,
             fresh: false,
+            stop: StopRules::default(),
         },
     };
     engine.ledger.enroll(new, clock.now()).await?;

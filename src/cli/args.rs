@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::exec::{FailureLimit, OnDrift, Proof};
+use crate::exec::{OnDrift, Proof};
 use crate::manifest::{parse_duration, parse_rate};
-use crate::model::{Credits, Cutoff, Rate};
+use crate::model::{Credits, Cutoff, FailureLimit, Rate, StopRules};
 
 use super::commands;
 use super::values;
@@ -269,6 +269,15 @@ pub(crate) enum OnDriftChoice {
 }
 
 impl StopArgs {
+    /// Returns when a run stops by itself: as asked for, else as it was made.
+    pub(crate) fn rules(&self, made: StopRules) -> StopRules {
+        StopRules {
+            cutoff: self.cutoff.map_or(made.cutoff, Into::into),
+            max_failures: self.max_failures.or(made.max_failures),
+            max_duration: self.max_duration.or(made.max_duration),
+        }
+    }
+
     /// Returns which jobs go alone.
     pub(crate) fn proof(&self) -> Proof {
         match (self.canary, self.audit) {

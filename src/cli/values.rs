@@ -2,8 +2,7 @@
 //!
 //! Text in, checked value out; what is wrong is said in the words of the person who typed it.
 
-use crate::exec::FailureLimit;
-use crate::model::Rate;
+use crate::model::{FailureLimit, Rate};
 
 /// Reads a number of jobs (`5`) or a share of them (`10%`).
 ///

@@ -1,18 +1,9 @@
 //! When so many jobs have failed that a run sends nothing new: a number of them, or a share of those settled so far.
 
-use crate::model::JobState;
+use crate::model::{FailureLimit, JobState};
 
 /// A share is judged once so many jobs are settled: before that one failure would be a large share.
 pub const SHARE_JUDGED_FROM: u64 = 20;
-
-/// How many failed jobs stop a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureLimit {
-    /// So many jobs.
-    Jobs(u64),
-    /// This share of the jobs settled so far, in percent.
-    Percent(u8),
-}
 
 /// The jobs that came to an end while this process looked on; what earlier ones saw is not counted again.
 #[derive(Clone, Copy, Debug, Default)]

@@ -41,7 +41,7 @@ mod worker;
 pub use carry_out::carry_out;
 pub use control::{Control, ControlHandle, Deaf, Order, Snapshot, control};
 pub use ending::{Ending, ExecError};
-pub use failures::{FailureLimit, SHARE_JUDGED_FROM};
+pub use failures::SHARE_JUDGED_FROM;
 pub use prove::{OnDrift, Proof};
 pub use repair::{Damage, damaged, save_again};
 pub use worker::{Engine, Pace, RunOptions};

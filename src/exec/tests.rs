@@ -20,15 +20,12 @@ use crate::api::{Answer, Call, Fault, FaultKind, FileBody, Progress, Refusal, Se
 use crate::catalog::{Catalog, OperationId};
 use crate::ledger::{Change, Fate, JobEvent, Ledger, LedgerError, NewRun, Watch};
 use crate::model::{
-    AccountId, Balance, Credits, Cutoff, Download, Family, Fingerprint, JobId, JobRecord,
-    JobResult, JobState, NewJob, Ordinal, Rate, RunEvent, RunId, RunSettings, SpendLimits,
-    StopCause, SystemClock, TaskId,
+    AccountId, Balance, Credits, Cutoff, Download, FailureLimit, Family, Fingerprint, JobId,
+    JobRecord, JobResult, JobState, NewJob, Ordinal, Rate, RunEvent, RunId, RunSettings,
+    SpendLimits, StopCause, StopRules, SystemClock, TaskId,
 };
 
-use super::{
-    ControlHandle, Ending, Engine, FailureLimit, RunOptions, carry_out, control, damaged,
-    save_again,
-};
+use super::{ControlHandle, Ending, Engine, RunOptions, carry_out, control, damaged, save_again};
 
 const PRICE: u64 = 10;
 
@@ -313,6 +310,7 @@ async fn enrol(
         simulator: json!(null),
         plan: None,
         fresh: false,
+        stop: StopRules::default(),
     };
     let run = RunId::new(id);
     let new = NewRun {

@@ -14,12 +14,11 @@ use crate::api::Service;
 use crate::catalog::{Catalog, Operation, OperationId};
 use crate::ledger::{Due, HeldJob, JobEvent, Ledger, LedgerError};
 use crate::model::{
-    Credits, Cutoff, Drift, JobResult, JobState, Rate, RunEvent, RunId, RunSettings, SharedClock,
-    StopCause, TaskId,
+    Credits, Cutoff, Drift, FailureLimit, JobResult, JobState, Rate, RunEvent, RunId, RunSettings,
+    SharedClock, StopCause, TaskId,
 };
 
 use super::cadence::Cadence;
-use super::failures::FailureLimit;
 use super::limiter::Limiter;
 use super::output::Output;
 use super::poll::Polled;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::model::{
     AccountId, Balance, Credits, Cutoff, Family, Fingerprint, JobId, JobRecord, JobResult,
     JobState, NewJob, Ordinal, PaidState, Rate, Reuse, RunId, RunSettings, RunState, SpendLimits,
-    TaskId,
+    StopRules, TaskId,
 };
 
 use super::*;
@@ -50,6 +50,7 @@ pub(super) fn new_run(id: &str, limits: SpendLimits) -> NewRun {
             simulator: json!({"credits": 1000}),
             plan: None,
             fresh: false,
+            stop: StopRules::default(),
         },
     }
 }

@@ -1,7 +1,10 @@
 //! What a run does once a job does not fit below a limit. Whatever it is, no limit is ever passed.
 
+use serde::{Deserialize, Serialize};
+
 /// How a run treats the jobs that wait when credits get short at a limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cutoff {
     /// As `Cautious`, but waits for the jobs that run before it stops: what they refund makes room, and is used.
     Soft,

@@ -13,6 +13,7 @@ mod plan_input;
 mod result;
 mod run;
 mod share;
+mod stop;
 
 pub use clock::{Clock, SharedClock, SystemClock};
 pub use credits::{Balance, CreditError, Credits, Drift};
@@ -25,3 +26,4 @@ pub use plan_input::{PaidJob, PaidJobs, PaidState};
 pub use result::{Download, JobResult, PathError, ResultPath, Step};
 pub use run::{Rate, RunRecord, RunSettings, RunState, RunTotals, SpendLimits};
 pub use share::Share;
+pub use stop::{FailureLimit, StopRules};

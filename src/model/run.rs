@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::credits::{Credits, Drift};
 use super::ids::{AccountId, RunId};
+use super::stop::StopRules;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,6 +108,9 @@ pub struct RunSettings {
     /// Whether it buys again what was bought before.
     #[serde(default)]
     pub fresh: bool,
+    /// When it stops by itself.
+    #[serde(default, skip_serializing_if = "StopRules::is_usual")]
+    pub stop: StopRules,
 }
 
 /// A run's sums, derived from its jobs.

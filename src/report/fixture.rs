@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::model::{
     AccountId, Credits, Download, Family, Fingerprint, JobId, JobRecord, JobResult, JobState,
     NewJob, Ordinal, Rate, Reuse, RunId, RunRecord, RunSettings, RunState, RunTotals, SpendLimits,
-    TaskId,
+    StopRules, TaskId,
 };
 
 pub(super) fn credits(number: u64) -> Credits {
@@ -41,6 +41,7 @@ pub(super) fn run(state: RunState) -> RunRecord {
             simulator: json!(null),
             plan: None,
             fresh: false,
+            stop: StopRules::default(),
         },
         state,
         ending: (state == RunState::Stopped).then(|| "credits ran out".to_owned()),

@@ -34,7 +34,7 @@ fn reports_of_the_time_before_a_kill_are_made_anew() {
     let out = world.work().join("out/crash");
     let reports = ["spend.csv", "run.json"];
     let before = reports.map(|name| std::fs::read(out.join(name)).unwrap());
-    world.run(&["resume"]).expect(0);
+    world.run(&["resume", "--max-duration", "1h"]).expect(0);
     let after = reports.map(|name| std::fs::read(out.join(name)).unwrap());
     for named in [&["resume"][..], &["resume", "crash"]] {
         for (name, text) in reports.iter().zip(&before) {

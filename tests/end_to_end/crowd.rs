@@ -149,7 +149,8 @@ fn of_two_resumes_at_once_one_goes_on_and_one_is_skipped() {
             "50ms",
         ];
         world.run(&first).expect(10);
-        let both = [world.start(&["resume"]), world.start(&["resume"])];
+        let resume = ["resume", "--max-duration", "1h"];
+        let both = [world.start(&resume), world.start(&resume)];
         let mut ends = both.map(|run| run.finish());
         ends.sort_by_key(|done| done.code);
         let codes = ends.each_ref().map(|done| done.code);

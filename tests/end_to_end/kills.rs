@@ -166,9 +166,11 @@ impl Batch {
             Some(_) => vec!["resume"],
         };
         // A run that stops in between writes its reports in between.
-        if self.rng.u32(0..4) == 0 {
-            args.extend(["--max-duration", "60ms"]);
-        }
+        let span = match self.rng.u32(0..4) {
+            0 => "60ms",
+            _ => "1h",
+        };
+        args.extend(["--max-duration", span]);
         args
     }
 
@@ -275,7 +277,7 @@ impl Batch {
         for _ in 0..6 {
             let args = match self.run {
                 None => ["run", "m.toml"].as_slice(),
-                Some(_) => &["resume"],
+                Some(_) => &["resume", "--max-duration", "1h"],
             };
             let done = self.world.run(args);
             self.story

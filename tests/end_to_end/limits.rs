@@ -4,8 +4,8 @@ use crate::world::{Sim, World, songs, sum};
 
 #[test]
 fn a_time_limit_stops_with_10_and_a_resume_pays_the_rest_once() {
-    let jobs = 8;
-    let sim = Sim::new(80, &["--task-time", "300ms"]);
+    let jobs = 10;
+    let sim = Sim::new(100, &["--task-time", "300ms"]);
     let world = World::with(&sim);
     world.write("m.toml", songs("slow", jobs));
     let done = world
@@ -15,7 +15,7 @@ fn a_time_limit_stops_with_10_and_a_resume_pays_the_rest_once() {
             "--concurrency",
             "1",
             "--max-duration",
-            "500ms",
+            "1s",
         ])
         .expect(10);
     assert!(
@@ -30,7 +30,16 @@ fn a_time_limit_stops_with_10_and_a_resume_pays_the_rest_once() {
 
     let resume = done.resume_command();
     let resume: Vec<&str> = resume.iter().map(String::as_str).collect();
-    world.run(&resume).expect(0);
+    let more = world.run(&resume).expect(10);
+    assert!(more.stderr.contains("the time limit is reached"));
+    let later = sim.audit().accepted();
+    assert!(
+        (accepted + 1..jobs as u64).contains(&later),
+        "the run's own time begins anew: {accepted}, then {later}"
+    );
+    world
+        .run(&[&resume[..], &["--max-duration", "1h"]].concat())
+        .expect(0);
     assert_eq!(sim.audit().accepted(), jobs as u64, "each job is paid once");
 }
 
@@ -38,13 +47,19 @@ fn a_time_limit_stops_with_10_and_a_resume_pays_the_rest_once() {
 fn a_share_of_failures_stops_only_once_20_jobs_are_settled() {
     let sim = Sim::new(1000, &["--failure-rate", "1"]);
     let world = World::with(&sim);
-    world.write("m.toml", songs("bad", 60));
+    world.write("m.toml", songs("bad", 100));
     let done = world
         .run(&["run", "m.toml", "--max-failures", "10%"])
         .expect(1);
     assert!(done.stderr.contains("too many jobs failed"), "{done:#?}");
     let requests = sim.audit().requests();
     assert!((20..60).contains(&requests), "{requests}");
+    world.run(&["resume"]).expect(1);
+    let more = sim.audit().requests();
+    assert!(
+        (requests + 20..100).contains(&more),
+        "the share is the run's own, of the jobs settled since: {requests}, then {more}"
+    );
     assert_eq!(sum(&world.spend("bad"), "held"), 0);
 }
 
@@ -107,5 +122,9 @@ fn at_a_hard_cutoff_nothing_overtakes() {
         assert!(done.stderr.contains("needs 50"), "{done:#?}");
         assert_eq!(sim.audit().charged(), paid, "{cutoff}");
         assert_eq!(world.charged("order"), paid, "{cutoff}");
+        world.run(&["resume"]).expect(8);
+        assert_eq!(sim.audit().charged(), paid, "the run's own {cutoff} holds");
+        world.run(&["resume", "--cutoff", "cautious"]).expect(8);
+        assert_eq!(sim.audit().charged(), 20, "the flag wins over {cutoff}");
     }
 }

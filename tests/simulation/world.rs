@@ -13,7 +13,7 @@ use setlist::ledger::{Enrolment, Ledger, LedgerError, NewRun};
 use setlist::manifest::{Format, Manifest};
 use setlist::model::{
     AccountId, Clock, Credits, Fingerprint, JobRecord, Ordinal, RunId, RunSettings, SharedClock,
-    SpendLimits,
+    SpendLimits, StopRules,
 };
 use setlist::plan::{self, PlanOptions, Sources};
 use setlist::sim::{Audit, Effect, SimRequest, Simulator, Target};
@@ -302,6 +302,7 @@ impl World {
             simulator: serde_json::Value::Null,
             plan: None,
             fresh: false,
+            stop: StopRules::default(),
         }
     }
 

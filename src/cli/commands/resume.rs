@@ -103,7 +103,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
             closing: record
                 .closing
                 .filter(|_| record.state == RunState::Finished),
-            ..run::options(&args.stop)
+            ..run::options(&args.stop, args.stop.rules(record.settings.stop))
         },
         events: args.stop.events && context.ui.json(),
         is_steerable: !is_repeatable(&record, &settings),
@@ -193,7 +193,7 @@ fn nothing_to_do(context: &Context) -> Result<Exit, CommandError> {
     Ok(Exit(exit::DONE))
 }
 
-/// Takes the settings the run was made with. Flags change its limits for good, and its pace for this time; the key may
+/// Takes the settings the run was made with. Flags change its limits for good, and its pace, and when it stops, for this time; the key may
 /// have moved since, with the user's configuration.
 fn settings(
     args: &ResumeArgs,

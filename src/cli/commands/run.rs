@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::exec::RunOptions;
 use crate::ledger::{Enrolment, Ledger, LedgerError, NewRun};
 use crate::manifest::parse_duration;
-use crate::model::{RunId, RunSettings};
+use crate::model::{RunId, RunSettings, StopRules};
 use crate::plan::LEFT_OUT;
 use crate::sim::Start;
 
@@ -127,6 +127,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         true => repeatable::run_id(connection.seed, digest, now, &ledger)?,
         false => context.new_run_id(),
     };
+    let rules = args.stop.rules(StopRules::default());
     let new_run = NewRun {
         id: run.clone(),
         manifest: batch.manifest.name.clone(),
@@ -138,6 +139,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
             &batch,
             &out,
             &connection,
+            rules,
             saved.as_ref().map(|saved| saved.digest.as_str()),
             saved.as_ref().map_or(args.fresh, |saved| saved.head.fresh),
         ),
@@ -149,7 +151,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         runtime: &runtime,
         ledger,
         connection,
-        options: options(&args.stop),
+        options: options(&args.stop, rules),
         events: args.stop.events && context.ui.json(),
         is_steerable: !batch.is_repeatable(),
     };
@@ -207,11 +209,11 @@ fn dry_run(
 }
 
 /// Returns the limits of a run that are not about credits.
-pub(crate) fn options(stop: &StopArgs) -> RunOptions {
+pub(crate) fn options(stop: &StopArgs, rules: StopRules) -> RunOptions {
     RunOptions {
-        max_duration: stop.max_duration,
-        max_failures: stop.max_failures,
-        cutoff: stop.cutoff.map(Into::into).unwrap_or_default(),
+        max_duration: rules.max_duration,
+        max_failures: rules.max_failures,
+        cutoff: rules.cutoff,
         settle_doubts: !stop.keep_doubts,
         proof: stop.proof(),
         on_drift: stop.on_drift(),
@@ -274,6 +276,7 @@ fn settings(
     batch: &Batch,
     out: &Path,
     connection: &Connection,
+    stop: StopRules,
     plan: Option<&str>,
     fresh: bool,
 ) -> RunSettings {
@@ -300,6 +303,7 @@ fn settings(
         simulator,
         plan: plan.map(str::to_owned),
         fresh,
+        stop,
     }
 }
 
