@@ -105,7 +105,7 @@ fn a_ledger_with_a_damaged_page_pays_nothing_twice() {
         let sim = slow();
         let world = halfway(&sim);
         spoil(&file(&world), page * 4096, 4096);
-        let done = world.run(&["resume"]);
+        let done = world.run(&["resume", "--max-duration", "1h"]);
         assert!(matches!(done.code, Some(0 | 74)), "page {page}: {done:#?}");
         assert!(!done.stderr.contains("panicked"), "page {page}: {done:#?}");
         let audit = sim.audit();

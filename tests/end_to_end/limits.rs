@@ -97,6 +97,7 @@ fn a_soft_cutoff_uses_what_is_refunded_and_the_others_stop() {
         world.run(&first).expect(1);
         assert_eq!(sim.audit().requests(), 1);
         let mut args = vec!["resume", "--max-credits", "10", "--concurrency", "2"];
+        args.extend(["--max-failures", "9"]);
         args.extend(cutoff);
         world.run(&args).expect(code);
         assert_eq!(sim.audit().requests(), requests, "{cutoff:?}");
@@ -114,10 +115,10 @@ fn at_a_hard_cutoff_nothing_overtakes() {
         let sim = Sim::new(1000, &["--faults", "402@1"]);
         let world = World::of("simulator", &sim);
         world.write("m.toml", manifest);
-        let first = ["run", "m.toml", "--concurrency", "1"];
+        let first = ["run", "m.toml", "--concurrency", "1", "--cutoff", cutoff];
         world.run(&first).expect(8);
         assert_eq!(sim.audit().charged(), 0);
-        let resume = ["resume", "--max-credits", "25", "--cutoff", cutoff];
+        let resume = ["resume", "--max-credits", "25"];
         let done = world.run(&resume).expect(8);
         assert!(done.stderr.contains("needs 50"), "{done:#?}");
         assert_eq!(sim.audit().charged(), paid, "{cutoff}");
