@@ -10,7 +10,7 @@ use crate::model::{Credits, RunEvent, RunId, RunRecord, RunTotals, StopCause};
 use super::control::Control;
 use super::dispatcher::{Dispatcher, Stop};
 use super::ending::{self, Ending, ExecError};
-use super::observe::{self, ObserveError, Observed};
+use super::observe::{self, ObserveError, Observed, Rise};
 use super::recover::recover;
 use super::worker::{Engine, RunOptions, Shared};
 
@@ -53,7 +53,7 @@ pub async fn carry_out(
     let opening = observed.balance.available().unwrap_or(Credits::MAX);
     // Asked for together, they are one commit.
     let (kept, noted, opened) = tokio::join!(
-        observe::keep(engine, &record.account, observed),
+        observe::keep(engine, &record.account, observed, Rise::IsReal),
         observe::note(engine, &record.account, observed),
         engine.ledger.set_opening(run, opening),
     );
@@ -147,7 +147,7 @@ async fn close(
         if let Some(observed) = observed {
             // What is not noted now is noted by the next run.
             let note = observe::note(engine, &record.account, observed);
-            let keep = observe::keep(engine, &record.account, observed);
+            let keep = observe::keep(engine, &record.account, observed, Rise::MayPass);
             drop(tokio::join!(keep, note));
         }
     };

@@ -14,6 +14,7 @@ use crate::model::{Cutoff, RunEvent, RunRecord, StopCause};
 
 use super::control::{Control, StopLevel, Told};
 use super::failures::Tally;
+use super::lull::{self, Lulls};
 use super::observe::{ObserveError, observe};
 use super::prove::{OnDrift, Proved, Prover, Verdict, prove};
 use super::reconcile::reconcile;
@@ -49,6 +50,8 @@ pub(super) struct Dispatcher {
     weighed: bool,
     /// Lets jobs go alone.
     prover: Prover,
+    /// Decides when the balance is compared with the books.
+    lulls: Lulls,
     /// Work left by an earlier process that waits for a slot.
     backlog: VecDeque<BoxFuture<'static, Message>>,
     work: JoinSet<Message>,
@@ -70,6 +73,7 @@ impl Dispatcher {
     pub(super) fn new(shared: Arc<Shared>, record: &RunRecord, options: RunOptions) -> Self {
         Self {
             slots: slots(shared.settings.concurrency),
+            lulls: Lulls::new(shared.engine.clock.now()),
             shared,
             account: record.account.clone(),
             options,
@@ -167,6 +171,7 @@ impl Dispatcher {
             let message = format!("a payment could not be recorded at once: {message}");
             self.stop(StopCause::Storage { message });
         }
+        self.use_lull();
         while self.cause.is_none() && self.stale && self.has_room() {
             self.stale = false;
             let want = if self.prover.is_off() {
@@ -232,6 +237,7 @@ impl Dispatcher {
     fn has_room(&self) -> bool {
         !self.is_paused()
             && !self.prover.blocks()
+            && !self.lulls.blocks()
             && self.running < self.slots
             && self.saving < self.slots.saturating_mul(SAVES_PER_SLOT)
     }
@@ -260,6 +266,23 @@ impl Dispatcher {
                 self.running += 1;
                 self.work.spawn(worker::begin(self.shared.clone(), job));
             }
+        }
+    }
+
+    /// Compares the balance with the books, if this is a lull to be used and there is more to do.
+    fn use_lull(&mut self) {
+        let is_lull = self.cause.is_none()
+            && self.running == 0
+            && self.backlog.is_empty()
+            && !self.prover.blocks();
+        if !is_lull || !self.lulls.is_due(self.shared.engine.clock.now()) {
+            return;
+        }
+        let run = self.shared.engine.ledger.run(&self.shared.run);
+        if run.is_ok_and(|run| run.totals.ended < run.totals.jobs) {
+            self.lulls.begin();
+            let look = lull::look(self.shared.clone(), self.account.clone());
+            self.spawn_save(look);
         }
     }
 
@@ -320,6 +343,13 @@ impl Dispatcher {
                 self.heed_failures();
             }
             Message::Saved | Message::Reconciled => self.saving -= 1,
+            Message::Looked(missing) => {
+                self.saving -= 1;
+                self.lulls.end(self.shared.engine.clock.now());
+                if let Some(message) = missing {
+                    self.heed_drift(message);
+                }
+            }
             Message::Stop(cause) => {
                 self.leave_slot();
                 self.stop(cause);
@@ -336,12 +366,15 @@ impl Dispatcher {
         self.settle_message(proved.message);
         match proved.verdict {
             Verdict::Agrees => {}
-            Verdict::Differs(message) if self.options.on_drift == OnDrift::Stop => {
-                self.stop(StopCause::Drift { message });
-            }
-            Verdict::Differs(message) | Verdict::Unclear(message) => {
-                self.shared.tell(RunEvent::Warning { message });
-            }
+            Verdict::Differs(message) => self.heed_drift(message),
+            Verdict::Unclear(message) => self.shared.tell(RunEvent::Warning { message }),
+        }
+    }
+
+    fn heed_drift(&mut self, message: String) {
+        match self.options.on_drift {
+            OnDrift::Stop => self.stop(StopCause::Drift { message }),
+            OnDrift::Warn => self.shared.tell(RunEvent::Warning { message }),
         }
     }
 
@@ -375,6 +408,7 @@ impl Dispatcher {
     fn leave_slot(&mut self) {
         self.running -= 1;
         self.moved = true;
+        self.lulls.note_move();
     }
 
     /// Sends nothing new from here on. The first cause stands, unless a worse one follows.

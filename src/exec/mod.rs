@@ -23,6 +23,7 @@ mod failures;
 mod fetch;
 mod files;
 mod limiter;
+mod lull;
 mod observe;
 mod output;
 mod poll;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::ledger::{HeldJob, LedgerError, Weighing};
 use crate::model::{AccountId, Credits, Drift};
 
-use super::observe::{self, ObserveError, Observed};
+use super::observe::{self, ObserveError, Observed, Rise};
 use super::worker::{Message, Shared, begin, storage};
 
 /// Which jobs go alone.
@@ -167,7 +167,7 @@ async fn compare(shared: &Shared, account: &AccountId) -> Result<Books, LedgerEr
     };
     let Observed { mark, balance } = observed;
     let weighing = engine.ledger.weigh(account, mark, balance)?;
-    observe::keep(engine, account, observed).await?;
+    observe::keep(engine, account, observed, Rise::IsReal).await?;
     Ok(match weighing {
         Weighing { doubts, .. } if !doubts.is_empty() => {
             Books::Unclear("a payment is in doubt".to_owned())

@@ -1,5 +1,6 @@
 //! The run as a whole, against a scripted provider and the ledger in memory, under paused time.
 
+mod lulls;
 mod steered;
 
 use std::collections::HashMap;

@@ -118,6 +118,8 @@ pub(super) enum Message {
     Proved(Box<Proved>),
     /// Payments in doubt were weighed against the balance. A place among the saves is free.
     Reconciled,
+    /// The balance was compared with the books in a lull, and this is what is missing. A place among the saves is free.
+    Looked(Option<String>),
     /// What became of the job's files can't be recorded. A place among the saves is free.
     SaveStop(StopCause),
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::model::{
@@ -271,6 +271,7 @@ contract! {
     an_alert_is_claimed_once_per_account_and_period
     a_checkpoint_is_kept_only_while_nothing_is_in_flight
     payments_in_doubt_are_weighed_against_the_last_checkpoint
+    a_refund_may_come_after_the_next_checkpoint
     two_runs_that_want_the_same_buy_it_once
     what_another_run_may_have_bought_is_not_bought
     whoever_slept_sends_nothing_that_was_bought_meanwhile
@@ -1456,6 +1457,33 @@ async fn payments_in_doubt_are_weighed_against_the_last_checkpoint(ledger: &Ledg
     assert!(keep(ledger, 65, 9).await);
     assert_eq!(weigh(ledger, 65).await.doubts, vec![]);
     ledger.verify().unwrap();
+}
+
+async fn a_refund_may_come_after_the_next_checkpoint(ledger: &Ledger) {
+    let jobs = vec![new_job(0, 10), new_job(1, 10)];
+    let run = ready(ledger, cap(100), jobs).await;
+    assert_eq!(hold(ledger, &run, 2).await.0, vec![0, 1]);
+    let failed = vec![JobEvent::Send, accept(), fail(false)];
+    record(ledger, &run, 0, failed).await.unwrap();
+    for (later, awaits) in [(60, true), (86_400, true), (86_401, false)] {
+        let checkpoint = at(2) + SignedDuration::from_secs(later);
+        let mark = ledger.mark_balance(&account()).await.unwrap();
+        let account = account();
+        let kept = ledger.keep_checkpoint(&account, mark, available(90), checkpoint);
+        assert_eq!(kept.await, Ok(true));
+        if later == 60 {
+            let lost = JobEvent::Doubt {
+                error: "reset".to_owned(),
+            };
+            let sent = checkpoint + SignedDuration::from_hours(48);
+            let events = vec![JobEvent::Send, lost];
+            ledger.record(&run, Ordinal(1), events, sent).await.unwrap();
+        }
+        // The refund of the first would hide the charge of the second.
+        let weighed = weigh(ledger, 90).await;
+        assert_eq!(weighed.awaits_refund, awaits, "{later} s later");
+        assert_eq!(weighed.judge().is_err(), awaits);
+    }
 }
 
 async fn an_alert_is_claimed_once_per_account_and_period(ledger: &Ledger) {

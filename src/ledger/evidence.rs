@@ -6,7 +6,7 @@
 //! only if no other reading of the figures is possible: each payment in doubt has one price, and exactly one choice
 //! of them adds up to what is missing.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{CreditError, Credits, Drift, JobId, Ordinal, RunId};
 
@@ -14,6 +14,8 @@ use super::handle::BalanceMark;
 
 /// Payments in doubt beyond which no choice among them is looked for.
 const DOUBTS_MAX: usize = 12;
+/// How long after its end the charge of a job that failed may still be given back; nobody states it, so it is a day.
+const REFUND_MAY_COME: SignedDuration = SignedDuration::from_hours(24);
 
 /// A reading of the balance while nothing was in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Returns the end of a job from which on its refund may come after this reading.
+    pub(super) fn refunds_since(&self) -> Timestamp {
+        self.at.checked_sub(REFUND_MAY_COME).unwrap_or(Timestamp::MIN)
+    }
+
     /// Returns what charges and refunds up to a later reading do not explain of the balance's move.
     ///
     /// # Errors
@@ -74,7 +81,8 @@ pub struct Weighing {
     pub unexplained: Option<Drift>,
     /// The payments that came into doubt since then.
     pub doubts: Vec<Doubt>,
-    /// Whether a job failed or was lost since then whose charge was not given back: that may happen late.
+    /// Whether a job failed or was lost since then, or up to a day before, whose charge was not given back: it may come
+    /// late, and would look as if a payment in doubt had not been charged.
     pub awaits_refund: bool,
 }
 

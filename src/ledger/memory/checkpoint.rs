@@ -58,7 +58,7 @@ impl Books {
             let failed = self.in_state(account, bad);
             failed.into_iter().any(|(_, job)| {
                 let entry = &job.entry;
-                entry.refunded < entry.charged && entry.finished_at >= Some(last.at)
+                entry.refunded < entry.charged && entry.finished_at >= Some(last.refunds_since())
             })
         });
         let unexplained = last.map(|last| last.unexplained(mark, balance)).transpose();
