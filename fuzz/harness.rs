@@ -164,7 +164,9 @@ pub fn answer(bytes: &[u8]) {
         // "Refused" means: nothing was charged, it may be sent again. Who said yes in words that we can't read did not
         // say that.
         let said_yes = (200..300).contains(&status) && parrot.was_asked.load(Ordering::Relaxed);
-        let is_object = serde_json::from_slice::<Map<String, Value>>(body).is_ok();
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let is_object = serde_json::from_str::<Map<String, Value>>(text).is_ok();
         if said_yes && !is_object {
             assert_eq!(
                 fault.kind,

@@ -73,6 +73,8 @@ fn kind(reply: &Reply, error: &ErrorBody, errand: Errand) -> FaultKind {
         return FaultKind::Unknown;
     }
     match reply.status {
+        // The status says yes, and the words that say no are harmed.
+        200..=299 if reply.is_garbled => FaultKind::Unknown,
         200..=299 => match status_meant(error) {
             Some(status) => by_status(status, error, true),
             None => FaultKind::Unknown,

@@ -25,6 +25,8 @@ pub(super) struct Reply {
     pub(super) redirect_host: Option<String>,
     /// The body.
     pub(super) body: Result<Value, Unreadable>,
+    /// Whether bytes of the body were no text: what it names is still read, but it is not taken at its word.
+    pub(super) is_garbled: bool,
 }
 
 /// Why a body is of no use.
@@ -54,17 +56,25 @@ impl Reply {
         transport: &dyn Transport,
         limit: Duration,
     ) -> Self {
+        let (status, retry_after, redirect_host) = (
+            response.status,
+            retry_after(&response),
+            redirect_host(&response),
+        );
+        let bytes = match tokio::time::timeout(limit, bytes(response)).await {
+            Ok(read) => read,
+            Err(_) => Err(Unreadable::Broken(format!(
+                "it takes longer than {limit:?}"
+            ))),
+        };
         Self {
-            status: response.status,
-            retry_after: retry_after(&response),
-            redirect_host: redirect_host(&response),
-            body: match tokio::time::timeout(limit, bytes(response)).await {
-                Ok(Ok(bytes)) => parse(&bytes, transport),
-                Ok(Err(unreadable)) => Err(unreadable),
-                Err(_) => Err(Unreadable::Broken(format!(
-                    "it takes longer than {limit:?}"
-                ))),
-            },
+            status,
+            retry_after,
+            redirect_host,
+            is_garbled: bytes
+                .as_ref()
+                .is_ok_and(|bytes| std::str::from_utf8(bytes).is_err()),
+            body: bytes.and_then(|bytes| parse(&bytes, transport)),
         }
     }
 

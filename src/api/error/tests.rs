@@ -12,6 +12,7 @@ fn reply(status: u16, body: Result<Value, Unreadable>) -> Reply {
         status,
         retry_after: None,
         redirect_host: None,
+        is_garbled: false,
         body,
     }
 }
@@ -277,4 +278,16 @@ fn messages_say_what_came_in_one_clean_line() {
             .message
             .contains("`login.example`")
     );
+}
+
+#[test]
+fn harmed_words_do_not_turn_a_yes_into_a_no() {
+    let said = json!({"code": 403, "error": "no"});
+    let mut reply = reply(200, Ok(said));
+    assert_eq!(judge(&reply, Errand::Submit).kind, Refused(Moderation));
+    reply.is_garbled = true;
+    assert_eq!(judge(&reply, Errand::Submit).kind, Unknown);
+    // A status of its own says it all.
+    reply.status = 403;
+    assert_eq!(judge(&reply, Errand::Submit).kind, Refused(Moderation));
 }

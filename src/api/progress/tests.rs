@@ -12,6 +12,7 @@ fn poll(operation: &str, shape: PollShape, status: u16, body: Value) -> Result<P
         status,
         retry_after: None,
         redirect_host: None,
+        is_garbled: false,
         body: Ok(body),
     };
     read(operation, shape, &TaskId::new("t"), &reply)
