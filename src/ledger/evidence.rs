@@ -33,7 +33,9 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Returns the end of a job from which on its refund may come after this reading.
     pub(super) fn refunds_since(&self) -> Timestamp {
-        self.at.checked_sub(REFUND_MAY_COME).unwrap_or(Timestamp::MIN)
+        self.at
+            .checked_sub(REFUND_MAY_COME)
+            .unwrap_or(Timestamp::MIN)
     }
 
     /// Returns what charges and refunds up to a later reading do not explain of the balance's move.

@@ -167,3 +167,17 @@ fn a_ledger_deleted_under_a_run_stops_it() {
     is_told(done, &["gone"]);
     assert_eq!(sim.audit().accepted(), 2);
 }
+
+#[test]
+fn a_log_that_was_damaged_before_later_payments_is_not_taken_for_a_torn_one() {
+    let sim = Sim::new(1_000, &["--task-time", "300ms"]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("half", JOBS));
+    let run = world.start(&["run", "m.toml", "--concurrency", "2"]);
+    sim.until("two songs are through", |audit| audit.accepted() == 4);
+    run.signal("-KILL");
+    drop(run.finish());
+    // Behind the log's header and its first frame's; the payments lie after it.
+    spoil(&log(&world), 32 + 24 + 100, 8);
+    is_refused(&sim, &world, &["ledger.db-wal", "is damaged", "backup"]);
+}

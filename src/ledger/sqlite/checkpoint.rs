@@ -100,7 +100,9 @@ pub(super) fn weigh(
         is_quiet: is_quiet(connection, account, mark)?,
         // Read only where it matters: there is no index for it.
         awaits_refund: match &last {
-            Some(last) if !doubts.is_empty() => awaits_refund(connection, account, last.refunds_since())?,
+            Some(last) if !doubts.is_empty() => {
+                awaits_refund(connection, account, last.refunds_since())?
+            }
             _ => false,
         },
         doubts,

@@ -10,6 +10,7 @@ mod enrol;
 mod error;
 mod group;
 mod hold;
+mod log;
 mod open;
 mod place;
 mod read;
