@@ -218,6 +218,7 @@ async fn ours(origin: &str, shape: Shape, folder: &Path, ledger: Ledger) -> Dura
         catalog: Catalog::builtin().clone(),
         clock: clock.clone(),
         seed: 1,
+        files: Arc::new(()),
     };
     let settings = RunSettings {
         provider: "simulator".to_owned(),
@@ -235,6 +236,7 @@ async fn ours(origin: &str, shape: Shape, folder: &Path, ledger: Ledger) -> Dura
         simulator: Value::Null,
         plan: None,
         fresh: false,
+        files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
     };
     let run = RunId::new(format!("bench-{}", Timestamp::now().as_nanosecond()));

@@ -54,6 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         catalog: catalog.clone(),
         clock: clock.clone(),
         seed: 1,
+        files: Arc::new(()),
     };
 
     let run = RunId::new("example");
@@ -80,6 +81,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             simulator: serde_json::Value::Null,
             plan: None,
             fresh: false,
+            files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
         },
     };

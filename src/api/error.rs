@@ -117,7 +117,13 @@ fn by_status(status: u16, error: &ErrorBody, json: bool) -> FaultKind {
     let no_credits = error.kind.as_deref() == Some("insufficient_credits") || says(CREDITS_LITERAL);
     let refusal = match status {
         400..=499 if no_credits => Refusal::Credits,
-        400 | 422 if text.contains("task not found") => Refusal::NotFound,
+        400 | 422
+            if ["task not found", "clip not found"]
+                .iter()
+                .any(|it| text.contains(it)) =>
+        {
+            Refusal::NotFound
+        }
         // 405, 413 to 415 and 431 come from the server in front, before any operation begins.
         400 | 405 | 413..=415 | 422 | 431 => Refusal::Invalid,
         401 => Refusal::Key,

@@ -32,6 +32,29 @@ pub(crate) struct Config {
     /// What is to be told of.
     #[serde(default)]
     pub(crate) alerts: AlertConfig,
+    /// How the provider reaches this machine.
+    #[serde(default)]
+    pub(crate) public: PublicConfig,
+}
+
+/// `[public]`: how the provider reaches local files.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublicConfig {
+    /// The address at which `listen` is reached from outside.
+    #[serde(default, deserialize_with = "checked::address")]
+    pub(crate) url: Option<String>,
+    /// Where files are served, while a run needs them.
+    pub(crate) listen: Option<String>,
+    /// A program and its arguments, which is given a file's path and prints its address.
+    #[serde(default, deserialize_with = "checked::command")]
+    pub(crate) command: Option<Vec<String>>,
+}
+
+/// Tells whether a text is an `http` or `https` address.
+pub(crate) fn is_address(text: &str) -> bool {
+    reqwest::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 /// `[alerts]`: what is to be told of, and how.
@@ -178,6 +201,13 @@ mod checked {
         text(from, provider::check_origin)
     }
 
+    pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Text>, D::Error> {
+        text(from, |address| match super::is_address(address) {
+            true => Ok(address.to_owned()),
+            false => Err(format!("`{address}` is no `http` or `https` address")),
+        })
+    }
+
     pub(super) fn rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Rate>, D::Error> {
         text(from, parse_rate)
     }
@@ -286,6 +316,10 @@ mod tests {
             command = ["notify-send", "setlist"]
             webhook = "https://hooks.example/a"
             heartbeat = "http://localhost:1/b"
+            [public]
+            url = "https://box.example"
+            listen = "127.0.0.1:8787"
+            command = ["publish"]
             "#,
         )
         .unwrap();
@@ -303,6 +337,12 @@ mod tests {
         let hooks = [config.alerts.webhook, config.alerts.heartbeat];
         let expected = ["https://hooks.example/a", "http://localhost:1/b"];
         assert_eq!(hooks, expected.map(|address| Hook::parse(address).ok()));
+        let public = PublicConfig {
+            url: Some("https://box.example".to_owned()),
+            listen: Some("127.0.0.1:8787".to_owned()),
+            command: Some(vec!["publish".to_owned()]),
+        };
+        assert_eq!(config.public, public);
         let account = config.account;
         assert_eq!(account.base_url.as_deref(), Some("https://proxy.example"));
         assert_eq!(account.budget, Some(Credits::new(800)));
@@ -366,6 +406,11 @@ mod tests {
                 "[alerts]\nemail = 'me@a.example'",
                 "config.toml:2:1",
                 "no e-mail",
+            ),
+            (
+                "[public]\nurl = 'box.example'",
+                "config.toml:2:7",
+                "no `http`",
             ),
             ("[account]\nbudget = -1", "config.toml:2:10", "-1"),
             ("[account]\nbudget = 1.5", "config.toml:2:10", "1.5"),

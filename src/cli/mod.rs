@@ -26,6 +26,7 @@ mod plan_file;
 mod prices;
 mod progress;
 mod provider;
+mod publish;
 mod remainder;
 mod repeatable;
 mod reports;

@@ -1,13 +1,14 @@
 //! One process's work on a run: carries it out, heeds signals, shows progress, writes the reports, says how it ended.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::catalog::Catalog;
-use crate::exec::{self, ControlHandle, Ending, Engine, Order, RunOptions};
+use crate::exec::{self, ControlHandle, Ending, Engine, Order, Publish, RunOptions};
 use crate::ledger::Ledger;
 use crate::model::{RunId, RunRecord, RunState, StopCause};
 use crate::report::{Summary, status_json, summary_quiet, summary_text};
@@ -38,6 +39,8 @@ pub(crate) struct Session<'a> {
     pub(crate) events: bool,
     /// Let other processes ask and steer it.
     pub(crate) is_steerable: bool,
+    /// Makes local files reachable for the provider.
+    pub(crate) files: Arc<dyn Publish>,
 }
 
 impl Session<'_> {
@@ -81,6 +84,7 @@ impl Session<'_> {
             catalog: Catalog::builtin().clone(),
             clock: self.connection.clock.clone(),
             seed: self.connection.seed,
+            files: self.files.clone(),
         };
         let (handle, control) = exec::control();
         let signals = Signals::listen()?;

@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::api::{Answer, Call, Fault, FaultKind, Refusal};
-use crate::catalog::{Kind, OperationId};
+use crate::catalog::{Kind, OperationId, ResultKind};
 use crate::ledger::{HeldJob, JobEvent, LedgerError};
-use crate::model::{Input, JobResult, JobState, RunEvent, StopCause, TaskId};
+use crate::model::{FileInput, Input, JobResult, JobState, RunEvent, StopCause, TaskId};
 
 use super::backoff;
+use super::publish::addresses;
 use super::worker::{Shared, storage};
 
 /// What became of a held job.
@@ -55,7 +56,7 @@ pub(super) async fn submit(shared: &Shared, job: &HeldJob) -> Submitted {
 }
 
 async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitted, LedgerError> {
-    let (call, kind) = match prepare(shared, job) {
+    let (call, kind) = match prepare(shared, job).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let state = shared.record(job, vec![JobEvent::Skip { error }]).await?;
@@ -94,8 +95,8 @@ async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitt
     }
 }
 
-/// Puts the results of upstream jobs into a job's inputs.
-fn prepare(shared: &Shared, job: &HeldJob) -> Result<(Call, Kind), String> {
+/// Puts the results of upstream jobs, and the addresses of local files, into a job's inputs.
+async fn prepare(shared: &Shared, job: &HeldJob) -> Result<(Call, Kind), String> {
     let (operation, described): (OperationId, _) = shared
         .operation(&job.operation)
         .ok_or_else(|| format!("operation `{}` is not in the catalog", job.operation))?;
@@ -105,8 +106,10 @@ fn prepare(shared: &Shared, job: &HeldJob) -> Result<(Call, Kind), String> {
         .iter()
         .map(|(print, value)| (*print, value))
         .collect();
+    let addresses = addresses(shared, &inputs).await?;
+    let address = |file: &FileInput| addresses.get(&file.sha256).cloned();
     let inputs = inputs
-        .resolve(&|print| upstream.get(print).copied())
+        .resolve(&|print| upstream.get(print).copied(), &address)
         .map_err(|error| format!("its inputs can't be put together: {error}"))?;
     let inputs: Map<String, Value> = match inputs {
         Value::Object(map) => map,
@@ -298,10 +301,42 @@ async fn refused(
                 again(shared, job, error, backoff::wait(patience.failed_free, rng)).await?
             }
         }
-        Refusal::Moderation | Refusal::Invalid | Refusal::NotFound | Refusal::Retired => {
+        Refusal::NotFound => {
+            let error = forget_uploads(shared, job, error).await?;
+            Next::End(refuse(shared, job, error).await?)
+        }
+        Refusal::Moderation | Refusal::Invalid | Refusal::Retired => {
             Next::End(refuse(shared, job, error).await?)
         }
     })
+}
+
+/// Sees that uploads which the provider has no more are not reused; returns what there is to say.
+async fn forget_uploads(
+    shared: &Shared,
+    job: &HeldJob,
+    error: String,
+) -> Result<String, LedgerError> {
+    let catalog = &shared.engine.catalog;
+    let uploads = catalog.ids().map(|id| catalog.get(id));
+    let uploads = uploads.filter(|operation| operation.result == ResultKind::Upload);
+    let uploads: Vec<_> = uploads
+        .map(|operation| operation.name.to_string())
+        .collect();
+    let mut is_forgotten = false;
+    for (print, given) in &job.upstream {
+        if let Some(clip) = given["clip_id"].as_str() {
+            let ledger = &shared.engine.ledger;
+            let gone = ledger.forget(&shared.run, *print, uploads.clone(), clip);
+            is_forgotten |= gone.await?;
+        }
+    }
+    if !is_forgotten {
+        return Ok(error);
+    }
+    Ok(format!(
+        "{error}: the provider has forgotten an upload that this job uses; `setlist run` uploads it again"
+    ))
 }
 
 async fn again(

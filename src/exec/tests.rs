@@ -276,6 +276,7 @@ async fn stage_on(
         catalog: Catalog::builtin().clone(),
         clock,
         seed: 11,
+        files: Arc::new(()),
     };
     let jobs_count = u32::try_from(jobs.len()).unwrap();
     let run = enrol(&engine, "r1", out.path(), limits, jobs).await;
@@ -311,6 +312,7 @@ async fn enrol(
         simulator: json!(null),
         plan: None,
         fresh: false,
+        files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
     };
     let run = RunId::new(id);

@@ -23,6 +23,7 @@ use super::limiter::Limiter;
 use super::output::Output;
 use super::poll::Polled;
 use super::prove::{OnDrift, Proof, Proved};
+use super::publish::Publish;
 use super::submit::Submitted;
 use super::track::{Mark, Tracks};
 
@@ -46,6 +47,8 @@ pub struct Engine {
     pub clock: SharedClock,
     /// Seeds the spread of waits.
     pub seed: u64,
+    /// Makes local files reachable for the provider.
+    pub files: Arc<dyn Publish>,
 }
 
 /// Limits of one carrying-out that are not about credits.

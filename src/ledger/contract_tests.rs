@@ -50,6 +50,7 @@ pub(super) fn new_run(id: &str, limits: SpendLimits) -> NewRun {
             simulator: json!({"credits": 1000}),
             plan: None,
             fresh: false,
+            files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
         },
     }
@@ -272,6 +273,7 @@ contract! {
     a_checkpoint_is_kept_only_while_nothing_is_in_flight
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     a_refund_may_come_after_the_next_checkpoint
+    an_upload_that_was_forgotten_is_not_reused
     two_runs_that_want_the_same_buy_it_once
     what_another_run_may_have_bought_is_not_bought
     whoever_slept_sends_nothing_that_was_bought_meanwhile
@@ -1484,6 +1486,40 @@ async fn a_refund_may_come_after_the_next_checkpoint(ledger: &Ledger) {
         assert_eq!(weighed.awaits_refund, awaits, "{later} s later");
         assert_eq!(weighed.judge().is_err(), awaits);
     }
+}
+
+async fn an_upload_that_was_forgotten_is_not_reused(ledger: &Ledger) {
+    let upload = || NewJob {
+        operation: "suno.upload".to_owned(),
+        ..new_job(0, 2)
+    };
+    let uploads = || vec!["suno.upload".to_owned()];
+    let run = ready(ledger, cap(100), vec![upload(), new_job(1, 10)]).await;
+    for job in [0, 1] {
+        hold(ledger, &run, 1).await;
+        buy(ledger, &run, job).await;
+    }
+    let is_paid = |job: NewJob| {
+        let paid = ledger.paid(&account()).unwrap();
+        paid.find(&job.fingerprint).is_some()
+    };
+    let print = upload().fingerprint;
+    let clip = "clip0";
+    let forget = async |print, clip: &str| ledger.forget(&run, print, uploads(), clip).await;
+    assert_eq!(forget(print, "another").await, Ok(false));
+    let song = new_job(1, 10).fingerprint;
+    assert_eq!(forget(song, "clip1").await, Ok(false), "songs are kept");
+    assert!(is_paid(upload()) && is_paid(new_job(1, 10)));
+    assert_eq!(forget(print, clip).await, Ok(true));
+    assert_eq!(forget(print, clip).await, Ok(false));
+    assert!(!is_paid(upload()) && is_paid(new_job(1, 10)));
+
+    // Another run buys it again, and what that gives is reused.
+    let second = started(ledger, new_run("r2", cap(100)), vec![upload()]).await;
+    assert_eq!(hold(ledger, &second, 1).await.0, vec![0]);
+    buy(ledger, &second, 0).await;
+    assert!(is_paid(upload()));
+    ledger.verify().unwrap();
 }
 
 async fn an_alert_is_claimed_once_per_account_and_period(ledger: &Ledger) {

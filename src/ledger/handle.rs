@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::model::{
-    AccountId, Balance, Credits, Cutoff, JobRecord, JobState, NewJob, Ordinal, PaidJobs, RunId,
-    RunRecord, SpendLimits,
+    AccountId, Balance, Credits, Cutoff, Fingerprint, JobRecord, JobState, NewJob, Ordinal,
+    PaidJobs, RunId, RunRecord, SpendLimits,
 };
 
 use super::account::AccountBooks;
@@ -369,6 +369,29 @@ impl Ledger {
             what,
         };
         self.change(&RunId::new(""), command).await
+    }
+
+    /// Notes that the provider has a clip no more, so that no job reuses what uploads of this content gave; tells whether
+    /// one of them gave that clip. `operations` are those that upload: nothing else is ever forgotten.
+    ///
+    /// # Errors
+    /// When the store fails, or there is no such run.
+    pub async fn forget(
+        &self,
+        run: &RunId,
+        print: Fingerprint,
+        operations: Vec<String>,
+        clip: &str,
+    ) -> Result<bool, LedgerError> {
+        let command = Command::Forget {
+            print,
+            operations,
+            clip: clip.to_owned(),
+        };
+        match self.ask(run, command).await? {
+            Reply::Forgotten(is_known) => Ok(is_known),
+            other => unreachable!("to forget is answered with what was known, not {other:?}"),
+        }
     }
 
     // --- working

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::model::{
-    AccountId, Balance, Credits, Cutoff, JobRecord, JobState, Ordinal, PaidJobs, RunId, RunRecord,
-    SpendLimits,
+    AccountId, Balance, Credits, Cutoff, Fingerprint, JobRecord, JobState, Ordinal, PaidJobs,
+    RunId, RunRecord, SpendLimits,
 };
 
 use super::account::AccountBooks;
@@ -66,6 +66,11 @@ pub(super) enum Command {
         now: Timestamp,
     },
     /// Takes back that something was told of.
+    Forget {
+        print: Fingerprint,
+        operations: Vec<String>,
+        clip: String,
+    },
     ReturnAlerts {
         account: AccountId,
         period_start: Timestamp,
@@ -109,6 +114,8 @@ pub(super) enum Reply {
     Kept(bool),
     /// What of it is the caller's to tell.
     Claimed(Vec<String>),
+    /// Whether what is forgotten was known.
+    Forgotten(bool),
 }
 
 /// The writing side of a store; there is one writer per opened ledger, and there may be many ledgers on one file.

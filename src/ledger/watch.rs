@@ -72,6 +72,7 @@ fn name(command: &Command) -> &'static str {
         Command::ObserveBalance { .. } => "observe-balance",
         Command::KeepCheckpoint { .. } => "keep-checkpoint",
         Command::ClaimAlerts { .. } => "claim-alerts",
+        Command::Forget { .. } => "forget",
         Command::ReturnAlerts { .. } => "return-alerts",
         Command::Hold { .. } => "hold",
         Command::Record { .. } => "record",

@@ -6,6 +6,7 @@ use crate::catalog::OperationId;
 use crate::model::{Fingerprint, JobId, Ordinal};
 
 use super::entry::Entry;
+use super::shelf::Shelf;
 use super::source::Source;
 
 /// All entries of a manifest, compiled.
@@ -19,6 +20,8 @@ pub(super) struct Batch {
     pub(super) order: Vec<usize>,
     /// Which entries' results others refer to.
     pub(super) referred: Vec<bool>,
+    /// The local files that jobs name.
+    pub(super) shelf: Shelf,
     /// The date on which the run starts, as `YYYY-MM-DD`, once it is known.
     pub(super) date: Option<String>,
 }

@@ -26,6 +26,8 @@ pub(super) enum Cell {
     Item(ResultPath),
     /// A field of another job's result, by its place in the entry's list of references.
     Job(usize),
+    /// A local file, by the name that the cell within makes.
+    File(Box<Cell>),
     /// Text put together.
     Join(Vec<Cell>),
     /// A list.
@@ -41,6 +43,7 @@ impl Cell {
             || match self {
                 Self::Join(cells) | Self::List(cells) => cells.iter().any(|cell| cell.any(test)),
                 Self::Table(pairs) => pairs.iter().any(|(_, cell)| cell.any(test)),
+                Self::File(name) => name.any(test),
                 _ => false,
             }
     }

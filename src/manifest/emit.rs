@@ -263,6 +263,7 @@ fn look_up<'v>(
 fn first_column(cell: &Cell) -> Option<usize> {
     match cell {
         Cell::Column(at) => Some(*at),
+        Cell::File(name) => first_column(name),
         Cell::Join(cells) | Cell::List(cells) => cells.iter().find_map(first_column),
         Cell::Table(pairs) => pairs.iter().find_map(|(_, cell)| first_column(cell)),
         _ => None,

@@ -169,7 +169,14 @@ impl<'a> State<'a, '_, '_> {
             .iter()
             .map(|variant| {
                 let operation = self.catalog.get(variant.operation);
-                Program::new(variant, operation, &links, self.batch.date.as_deref())
+                let batch = self.batch;
+                Program::new(
+                    variant,
+                    operation,
+                    &links,
+                    batch.date.as_deref(),
+                    &batch.shelf,
+                )
             })
             .collect();
         let fields = entry
@@ -307,6 +314,7 @@ impl<'a> State<'a, '_, '_> {
             date: self.batch.date.as_deref(),
             item: item.map(|(item, _)| item),
             links: &[],
+            shelf: &self.batch.shelf,
         };
         let links = std::mem::take(&mut frame.links);
         cx.links = &links;

@@ -196,10 +196,11 @@ fn parameter(param: &Param) -> Value {
             schema
         }
         ParamType::Flag => json!({"type": "boolean"}),
-        ParamType::Clip | ParamType::Task => {
-            json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})
+        ParamType::Clip => json!({"anyOf": [id(), local_file()]}),
+        ParamType::Task => id(),
+        ParamType::Url => {
+            json!({"anyOf": [{"type": "string", "pattern": "^https?://"}, local_file()]})
         }
-        ParamType::Url => json!({"type": "string", "pattern": "^https?://"}),
         ParamType::TextList {
             min_items,
             max_items,
@@ -222,6 +223,20 @@ fn parameter(param: &Param) -> Value {
         schema["default"] = default.clone();
     }
     schema
+}
+
+fn id() -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})
+}
+
+/// What stands for a file that is uploaded.
+fn local_file() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"file": {"type": "string", "description": "an audio file, relative to the manifest"}},
+        "required": ["file"],
+        "additionalProperties": false,
+    })
 }
 
 fn or_reference(schema: Value, doc: &str) -> Value {

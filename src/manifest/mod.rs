@@ -29,11 +29,13 @@ mod save;
 mod schema;
 mod section;
 mod settings;
+mod shelf;
 mod source;
 mod template;
 mod toml_text;
 mod tree;
 mod units;
+mod uploads;
 mod variant;
 mod yaml_text;
 

@@ -11,6 +11,7 @@ use super::entry::RowSource;
 use super::part_text::write;
 use super::rows::{Reader, RowFile};
 use super::settings::Manifest;
+use super::shelf::anchor;
 use super::source::Format;
 use super::tree::{Node, Tree};
 
@@ -108,6 +109,7 @@ impl Part<'_> {
             Problem::new(ProblemKind::File, message.to_owned()).help("write the manifest to a file")
         })?;
         let mut root = source.parse(format)?;
+        anchor(&mut root, &self.manifest.folder);
         if let Tree::Table(members) = &mut root.tree {
             for member in members.iter_mut().filter(|member| member.key == "job") {
                 self.cut(&mut member.node, rows_at);

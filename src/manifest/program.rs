@@ -10,6 +10,7 @@ use super::check::{Wrong, check_length, check_text, is_text, text_limits};
 use super::entry::{Field, Model, Variant};
 use super::row::{Found, RowCx};
 use super::rules::{Given, bit};
+use super::shelf::Shelf;
 
 /// A variant made ready for its rows.
 pub(super) struct Program<'a> {
@@ -53,6 +54,7 @@ impl<'a> Program<'a> {
         operation: &'a Operation,
         links: &[JobRef],
         date: Option<&str>,
+        shelf: &Shelf,
     ) -> Self {
         let cx = RowCx {
             row: super::row::Row::None,
@@ -61,6 +63,7 @@ impl<'a> Program<'a> {
             date,
             item: None,
             links,
+            shelf,
         };
         let mut steps = Vec::new();
         let model_varies = matches!(variant.model, Model::Field(..));

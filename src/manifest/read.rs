@@ -1,7 +1,7 @@
 //! From the tree to a checked manifest: settings, variables, defaults, then every entry.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
@@ -11,13 +11,15 @@ use crate::catalog::Catalog;
 use super::batch::{Batch, EntryInfo, SAMPLE_DATE};
 use super::diagnostic::{Problem, ProblemKind, Problems};
 use super::entries::{BatchReader, order, referred};
-use super::entry::Defaults;
+use super::entry::{Defaults, Entry};
 use super::expand;
 use super::schema::{MANIFEST, Shape};
 use super::section::Section;
 use super::settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
+use super::shelf::Shelf;
 use super::source::{Format, Source};
 use super::tree::Tree;
+use super::uploads::{Upload, add_uploads};
 
 impl Manifest {
     /// Reads a manifest; its extension tells the format, and its folder is where row files are looked for.
@@ -80,6 +82,12 @@ impl Manifest {
         expand::expand(&self.batch, catalog, true, sink)
     }
 
+    /// Returns the local files that jobs name, as far as they were expanded: SHA-256 in hexadecimal, and where each is.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, PathBuf> {
+        self.batch.shelf.files()
+    }
+
     /// Looks at every row of every file, and makes nothing of them.
     ///
     /// # Errors
@@ -100,7 +108,7 @@ impl Manifest {
         folder: &Path,
         catalog: &Catalog,
     ) -> Result<Self, Problems> {
-        let root = source.parse(format)?;
+        let mut root = source.parse(format)?;
         if !matches!(root.tree, Tree::Table(_)) {
             let label = &source.label;
             let message = match root.tree {
@@ -109,6 +117,7 @@ impl Manifest {
             };
             return Err(Problem::new(ProblemKind::Syntax, message).into());
         }
+        let uploads = add_uploads(&mut root, catalog);
         let mut problems = Problems::default();
         let top = Section::read(&source, &root, MANIFEST, "", &mut problems);
         let mut manifest = settings(&source, &top, folder, &mut problems);
@@ -124,7 +133,10 @@ impl Manifest {
         };
         reader.check_vars();
         reader.read_defaults(top.node("defaults"));
-        let (entries, needs) = reader.entries(top.node("job"));
+        let (mut entries, needs) = reader.entries(top.node("job"));
+        for upload in &uploads {
+            explain(upload, &mut entries);
+        }
         let order = order(&source, &entries, &needs, &mut problems);
         let referred = referred(&entries);
         problems.or(())?;
@@ -134,6 +146,7 @@ impl Manifest {
             entries,
             order,
             referred,
+            shelf: Shelf::new(folder),
             date: Some(SAMPLE_DATE.to_owned()),
         };
         // Rows in the manifest itself, and indexes into results, are known well enough to be looked at now.
@@ -141,6 +154,21 @@ impl Manifest {
         expand::expand(&manifest.batch, catalog, false, &mut ignore)?;
         manifest.batch.date = None;
         Ok(manifest)
+    }
+}
+
+/// Says in the plan why there is a job that the manifest does not have.
+fn explain(upload: &Upload, entries: &mut [Entry]) {
+    let Upload { file, uses, .. } = upload;
+    let uses = match uses {
+        1 => "1 use".to_owned(),
+        more => format!("{more} uses"),
+    };
+    let made = entries
+        .iter_mut()
+        .filter(|entry| entry.info.id == upload.id);
+    for variant in made.flat_map(|entry| &mut entry.variants) {
+        variant.chosen_because = Some(format!("uploads `{file}` once, {uses}"));
     }
 }
 
@@ -170,6 +198,7 @@ fn settings(
             infos: Vec::new(),
             order: Vec::new(),
             referred: Vec::new(),
+            shelf: Shelf::default(),
             date: None,
         },
     }

@@ -9,6 +9,7 @@ use super::cell::{Cell, plain_text};
 use super::check::{Wrong, check_cell, check_text, check_value};
 use super::entry::Field;
 use super::rows::CsvRows;
+use super::shelf::Shelf;
 
 /// What a job is made of.
 #[derive(Clone, Copy)]
@@ -24,6 +25,8 @@ pub(super) struct RowCx<'r> {
     pub(super) item: Option<&'r Item>,
     /// The references of the entry, resolved.
     pub(super) links: &'r [JobRef],
+    /// The batch's local files.
+    pub(super) shelf: &'r Shelf,
 }
 
 /// A row's values.
@@ -124,6 +127,11 @@ impl<'r> RowCx<'r> {
             },
             Cell::Item(path) => Input::Ref(self.item_ref(path)?),
             Cell::Job(at) => Input::Ref(self.links[*at].clone()),
+            Cell::File(name) => {
+                let mut text = String::new();
+                self.push_text(name, &mut text)?;
+                Input::File(self.shelf.find(&text)?)
+            }
             Cell::Join(parts) => self.join(parts)?,
             Cell::List(cells) => Input::List(
                 cells
@@ -187,6 +195,11 @@ impl<'r> RowCx<'r> {
                     }
                 },
             },
+            Cell::Join(parts) => {
+                for part in parts {
+                    self.push_text(part, out)?;
+                }
+            }
             _ => return Err(Wrong::new("can't be put into text")),
         }
         Ok(())
@@ -216,7 +229,7 @@ impl<'r> RowCx<'r> {
 pub(super) fn known(input: &Input) -> Value {
     match input {
         Input::Value(value) => value.clone(),
-        Input::Ref(_) | Input::Join(_) => Value::Null,
+        Input::Ref(_) | Input::Join(_) | Input::File(_) => Value::Null,
         Input::List(items) => items.iter().map(known).collect(),
         Input::Table(map) => map
             .iter()

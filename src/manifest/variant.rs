@@ -15,6 +15,7 @@ use super::entry::{
     Decide, Defaults, EXTRA, Field, LISTS, Model, Named, Variant, Wanted, given_per_call,
 };
 use super::rules::{Broken, Rules, bit, explain};
+use super::shelf::named_file;
 use super::tree::{Member, Tree};
 
 impl Compiler<'_> {
@@ -199,10 +200,51 @@ impl Compiler<'_> {
         Some(Field {
             name: name.to_owned(),
             param,
-            cell: self.value(&member.node)?,
+            cell: self.parameter(operation, param, member, &stands)?,
             span: member.node.span,
             stands,
         })
+    }
+
+    /// Compiles the value of a parameter, which may be a local file.
+    fn parameter(
+        &mut self,
+        operation: &Operation,
+        param: Option<usize>,
+        member: &Member,
+        stands: &str,
+    ) -> Option<Cell> {
+        let kind = param.map(|at| &operation.params[at].kind);
+        let Some(file) = named_file(&member.node) else {
+            return self.value(&member.node);
+        };
+        let problem = match kind {
+            Some(ParamType::Url) => match self.value(file)? {
+                cell @ (Cell::Fixed(Value::String(_)) | Cell::Column(_)) => {
+                    return Some(Cell::File(Box::new(cell)));
+                }
+                cell @ Cell::Join(_) if !cell.refers() => return Some(Cell::File(Box::new(cell))),
+                _ => Problem::new(
+                    ProblemKind::Value,
+                    format!(
+                        "`file` of `{}` {stands} takes the name of a file",
+                        member.key
+                    ),
+                ),
+            },
+            Some(ParamType::Clip) => {
+                let message = format!(
+                    "`{}` {stands} takes a file by its name alone, in a job of one family",
+                    member.key
+                );
+                Problem::new(ProblemKind::Value, message).help(
+                    "upload in a job of its own, with `url = { file = \"${each.…}\" }`, and go over its `clips`",
+                )
+            }
+            _ => return self.value(&member.node),
+        };
+        self.problems.push(problem.at(self.source.place(file.span)));
+        None
     }
 
     /// Refuses raw fields that a parameter sets: prices and checks go by the parameters alone.

@@ -2,17 +2,22 @@
 //!
 //! Inputs have one written form, canonical JSON: object keys sorted, no spaces, references as
 //! `{"$job":"<fingerprint>","path":"clips[0].clip_id"}` and strings with references inside as
-//! `{"$join":["neon ",{"$job":…}]}`. That text is what a fingerprint is taken of, what the ledger keeps,
+//! `{"$join":["neon ",{"$job":…}]}`, local files as `{"$file":"<SHA-256>","type":"mp3"}`. That text is what a fingerprint is taken of, what the ledger keeps,
 //! and what a worker reads back, so the three can't differ. A key of the user's own that starts with `$`
 //! is written with a second `$`.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::ids::Fingerprint;
 use super::result::{PathError, ResultPath};
+
+/// Files are read through a buffer of this size.
+const DIGEST_BUFFER: usize = 64 * 1024;
 
 /// A reference to a field of another job's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +26,15 @@ pub struct JobRef {
     pub job: Fingerprint,
     /// Where in its result the value stands.
     pub path: ResultPath,
+}
+
+/// A local file by what it holds: its name and place are no part of what a job is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileInput {
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Its extension, in lower case: `mp3`.
+    pub extension: String,
 }
 
 /// A piece of a string that has references in it.
@@ -41,6 +55,8 @@ pub enum Input {
     Ref(JobRef),
     /// A string with references in it.
     Join(Vec<Part>),
+    /// A local file, which becomes an address that the provider can reach.
+    File(FileInput),
     /// A list.
     List(Vec<Input>),
     /// An object.
@@ -59,6 +75,9 @@ pub enum InputError {
     /// The upstream job's result has no such field.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A file was made reachable nowhere.
+    #[error("a local file has no address")]
+    NoAddress,
     /// The upstream job has no result.
     #[error("job `{0}` has given no result")]
     NoResult(Fingerprint),
@@ -99,7 +118,7 @@ impl Input {
     /// Calls `visit` for each reference, in order.
     pub fn for_each_ref<'a>(&'a self, visit: &mut impl FnMut(&'a JobRef)) {
         match self {
-            Self::Value(_) => {}
+            Self::Value(_) | Self::File(_) => {}
             Self::Ref(reference) => visit(reference),
             Self::Join(parts) => parts.iter().for_each(|part| {
                 if let Part::Ref(reference) = part {
@@ -111,13 +130,24 @@ impl Input {
         }
     }
 
-    /// Puts the referenced values in; `find` gives the result of a job.
+    /// Calls `visit` for each local file, in order.
+    pub fn for_each_file<'a>(&'a self, visit: &mut impl FnMut(&'a FileInput)) {
+        match self {
+            Self::Value(_) | Self::Ref(_) | Self::Join(_) => {}
+            Self::File(file) => visit(file),
+            Self::List(items) => items.iter().for_each(|item| item.for_each_file(visit)),
+            Self::Table(map) => map.values().for_each(|item| item.for_each_file(visit)),
+        }
+    }
+
+    /// Puts the referenced values in; `find` gives the result of a job, `address` where a file can be reached.
     ///
     /// # Errors
-    /// When a job has no result or its result has no such field.
+    /// When a job has no result, its result has no such field, or a file has no address.
     pub fn resolve<'a>(
         &self,
         find: &impl Fn(&Fingerprint) -> Option<&'a Value>,
+        address: &impl Fn(&FileInput) -> Option<String>,
     ) -> Result<Value, InputError> {
         let look_up = |reference: &JobRef| {
             let result = find(&reference.job).ok_or(InputError::NoResult(reference.job))?;
@@ -126,6 +156,7 @@ impl Input {
         Ok(match self {
             Self::Value(value) => value.clone(),
             Self::Ref(reference) => look_up(reference)?,
+            Self::File(file) => Value::String(address(file).ok_or(InputError::NoAddress)?),
             Self::Join(parts) => {
                 let mut text = String::new();
                 for part in parts {
@@ -141,11 +172,11 @@ impl Input {
             }
             Self::List(items) => items
                 .iter()
-                .map(|item| item.resolve(find))
+                .map(|item| item.resolve(find, address))
                 .collect::<Result<_, _>>()?,
             Self::Table(map) => Value::Object(
                 map.iter()
-                    .map(|(key, item)| Ok((key.clone(), item.resolve(find)?)))
+                    .map(|(key, item)| Ok((key.clone(), item.resolve(find, address)?)))
                     .collect::<Result<_, InputError>>()?,
             ),
         })
@@ -155,6 +186,7 @@ impl Input {
         match self {
             Self::Value(value) => value.clone(),
             Self::Ref(reference) => reference.to_json(),
+            Self::File(file) => file.to_json(),
             Self::Join(parts) => {
                 let parts = parts
                     .iter()
@@ -187,6 +219,9 @@ impl Input {
             )),
             Value::Object(map) if map.contains_key("$job") => {
                 Ok(Self::Ref(JobRef::from_json(&map)?))
+            }
+            Value::Object(map) if map.contains_key("$file") => {
+                Ok(Self::File(FileInput::from_json(&map)?))
             }
             Value::Object(mut map) if map.contains_key("$join") => {
                 let Some(Value::Array(parts)) = map.remove("$join") else {
@@ -222,6 +257,47 @@ impl Part {
     }
 }
 
+impl FileInput {
+    /// Returns the SHA-256 of all bytes there are to read, in hexadecimal.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn digest(mut bytes: impl Read) -> io::Result<String> {
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; DIGEST_BUFFER];
+        loop {
+            match bytes.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => hasher.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let digest = hasher.finalize();
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn to_json(&self) -> Value {
+        Value::Object(Map::from_iter([
+            ("$file".to_owned(), Value::String(self.sha256.clone())),
+            ("type".to_owned(), Value::String(self.extension.clone())),
+        ]))
+    }
+
+    fn from_json(map: &Map<String, Value>) -> Result<Self, InputError> {
+        Ok(Self {
+            sha256: text_of(map, "$file")?.to_owned(),
+            extension: text_of(map, "type")?.to_owned(),
+        })
+    }
+}
+
+fn text_of<'a>(map: &'a Map<String, Value>, name: &str) -> Result<&'a str, InputError> {
+    map.get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| InputError::Reference(format!("`{name}` is missing")))
+}
+
 impl JobRef {
     fn to_json(&self) -> Value {
         Value::Object(Map::from_iter([
@@ -231,14 +307,9 @@ impl JobRef {
     }
 
     fn from_json(map: &Map<String, Value>) -> Result<Self, InputError> {
-        let field = |name: &str| {
-            map.get(name)
-                .and_then(Value::as_str)
-                .ok_or_else(|| InputError::Reference(format!("`{name}` is missing")))
-        };
         Ok(Self {
-            job: Fingerprint::from_str(field("$job")?).map_err(InputError::Reference)?,
-            path: ResultPath::from_str(field("path")?)?,
+            job: Fingerprint::from_str(text_of(map, "$job")?).map_err(InputError::Reference)?,
+            path: ResultPath::from_str(text_of(map, "path")?)?,
         })
     }
 }
@@ -296,11 +367,33 @@ mod tests {
                 ]),
             ),
         ]);
-        let resolved = inputs.resolve(&|_| Some(&result)).unwrap();
+        let nowhere = |_: &FileInput| None;
+        let resolved = inputs.resolve(&|_| Some(&result), &nowhere).unwrap();
         assert_eq!(resolved, json!({"at": 61.5, "title": "of c161.5"}));
         assert_eq!(
-            inputs.resolve(&|_| None),
+            inputs.resolve(&|_| None, &nowhere),
             Err(InputError::NoResult(Fingerprint([7; 16])))
+        );
+    }
+
+    #[test]
+    fn a_file_becomes_the_address_it_is_reached_at() {
+        let file = FileInput {
+            sha256: "ab".repeat(32),
+            extension: "mp3".to_owned(),
+        };
+        let inputs = table(vec![("url", Input::File(file.clone()))]);
+        let mut seen = Vec::new();
+        inputs.for_each_file(&mut |file| seen.push(file.clone()));
+        assert_eq!(seen, [file]);
+        let address = |file: &FileInput| Some(format!("https://x/{}", file.extension));
+        assert_eq!(
+            inputs.resolve(&|_| None, &address),
+            Ok(json!({"url": "https://x/mp3"}))
+        );
+        assert_eq!(
+            inputs.resolve(&|_| None, &|_| None),
+            Err(InputError::NoAddress)
         );
     }
 
@@ -314,6 +407,10 @@ mod tests {
                 Part::Ref(reference("results[0].lyrics")),
                 Part::Text(b),
             ])),
+            "[0-9a-f]{64}".prop_map(|sha256| Input::File(FileInput {
+                sha256,
+                extension: "wav".to_owned(),
+            })),
         ];
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![

@@ -20,7 +20,7 @@ pub use credits::{Balance, CreditError, Credits, Drift};
 pub use cutoff::Cutoff;
 pub use event::{RunEvent, StopCause};
 pub use ids::{AccountId, Fingerprint, JobId, Ordinal, RunId, TaskId};
-pub use input::{Input, InputError, JobRef, Part};
+pub use input::{FileInput, Input, InputError, JobRef, Part};
 pub use job::{Family, JobRecord, JobState, NewJob, Reuse};
 pub use plan_input::{PaidJob, PaidJobs, PaidState};
 pub use result::{Download, JobResult, PathError, ResultPath, Step};

@@ -1,5 +1,6 @@
 //! A run: one carrying-out of a plan, as the ledger keeps it and reports show it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -108,6 +109,9 @@ pub struct RunSettings {
     /// Whether it buys again what was bought before.
     #[serde(default)]
     pub fresh: bool,
+    /// The local files that the provider is to fetch: SHA-256, and where each is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// When it stops by itself.
     #[serde(default, skip_serializing_if = "StopRules::is_usual")]
     pub stop: StopRules,

@@ -41,6 +41,7 @@ pub(super) fn run(state: RunState) -> RunRecord {
             simulator: json!(null),
             plan: None,
             fresh: false,
+            files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
         },
         state,

@@ -155,7 +155,7 @@ impl Parcel {
     }
 }
 
-fn client() -> Result<Client, HttpSetupError> {
+pub(super) fn client() -> Result<Client, HttpSetupError> {
     Client::builder()
         .tls_backend_preconfigured(tls()?)
         .user_agent(concat!("setlist-simulator/", env!("CARGO_PKG_VERSION")))

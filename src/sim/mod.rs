@@ -23,6 +23,7 @@ mod courier;
 mod desk;
 mod event;
 mod fault;
+mod fetch;
 mod files;
 mod http;
 mod in_process;

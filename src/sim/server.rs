@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use super::fetch::looked_up;
 use super::http::{Delivery, SimRequest, SimResponse};
 use super::in_process::cut;
 use super::refusal::Refusal;
@@ -61,6 +62,7 @@ async fn answer(
         let too_large = Refusal::new(413, "validation_error", "The request body is too large.");
         return translate(too_large.into());
     };
+    let body = looked_up(head.uri.path(), body).await;
     let answer = simulator.handle(&SimRequest {
         method: head.method,
         path: head.uri.path().to_owned(),

@@ -27,4 +27,5 @@ mod set_back;
 mod shared_ledger;
 mod signals;
 mod steer;
+mod uploads;
 mod world;

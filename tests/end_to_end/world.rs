@@ -267,10 +267,13 @@ impl Sim {
         let mut command = Command::new(env!("CARGO_BIN_EXE_setlist"));
         command
             .env_clear()
-            .args(["simulate", "--listen", "127.0.0.1:0", "--rate", "off"])
+            .args(["simulate", "--rate", "off"])
             .args(["--credits", &credits.to_string()]);
         if !options.contains(&"--audio-seconds") {
             command.args(["--audio-seconds", "1"]);
+        }
+        if !options.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
         }
         if !options.contains(&"--task-time") {
             command.args(["--task-time", "0s"]);
@@ -376,6 +379,13 @@ impl Audit {
 
     pub fn accepted(&self) -> u64 {
         self.total("accepted")
+    }
+
+    /// Requests of one operation that were taken.
+    pub fn accepted_of(&self, operation: &str) -> u64 {
+        self.0["operations"][operation]["accepted"]
+            .as_u64()
+            .unwrap_or(0)
     }
 
     fn total(&self, field: &str) -> u64 {

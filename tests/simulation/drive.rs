@@ -235,6 +235,7 @@ impl World {
             catalog,
             clock: self.clock.clone(),
             seed: self.with_rng(|rng| rng.u64(..)),
+            files: Arc::new(()),
         }
     }
 

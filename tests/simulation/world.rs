@@ -302,6 +302,7 @@ impl World {
             simulator: serde_json::Value::Null,
             plan: None,
             fresh: false,
+            files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
         }
     }

@@ -37,6 +37,7 @@ fn submits_are_judged_by_status_and_words() {
         ),
         (400, json!({"error": CREDITS}), Refused(Credits)),
         (400, json!({"error": "task not found."}), Refused(NotFound)),
+        (400, json!({"error": "clip not found."}), Refused(NotFound)),
         (
             401,
             json!({"error": "Authorization header is missing."}),

@@ -19,6 +19,7 @@ use super::super::connect::{self, Connection, Rehearsal};
 use super::super::context::Context;
 use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
+use super::super::publish::publisher;
 use super::super::session::Session;
 use super::super::settings::{Layer, Settings};
 use super::super::{batch, ledgers, repeatable, reports};
@@ -74,6 +75,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
         (ledgers::open(context)?, context.runtime()?)
     };
     reports::prepare_folder(Path::new(&record.settings.out))?;
+    let files = publisher(&settings, &record.settings.files, &context.config()?.public)?;
     // A clock that is read outside of its runtime would tell the machine's time.
     let _inside = runtime.enter();
     let (connection, _rehearsal) = connect(args, &record, &settings, &ledger, &runtime, context)?;
@@ -107,6 +109,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
         },
         events: args.stop.events && context.ui.json(),
         is_steerable: !is_repeatable(&record, &settings),
+        files,
     };
     session.carry_out(&record.id)
 }

@@ -1,6 +1,7 @@
 //! `setlist run`: prices a manifest, or takes a saved plan, asks where it must, enrols its jobs in the ledger and carries them out.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
 use super::super::lock::{self, Lock};
 use super::super::plan_file::{self, SavedPlan};
+use super::super::publish::publisher;
 use super::super::saved::Making;
 use super::super::session::Session;
 use super::super::settings::Layer;
@@ -115,6 +117,9 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         Some(saved) => saved.plan_again(&batch, args.max_plan_age, context, planned)?,
         None => planned(args.fresh)?,
     };
+    // Known now that all jobs were looked at.
+    let local = local_files(&batch);
+    let files = publisher(&batch.settings, &local, &context.config()?.public)?;
     approval::approve(&args.approval, &batch, &judged, context)?;
 
     let out = context.absolute(&args.out.clone().unwrap_or_else(|| usual_out(&batch)))?;
@@ -154,6 +159,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         options: options(&args.stop, rules),
         events: args.stop.events && context.ui.json(),
         is_steerable: !batch.is_repeatable(),
+        files,
     };
     session.carry_out(&run)
 }
@@ -300,11 +306,19 @@ fn settings(
         timeout: settings.timeout(),
         out: out.to_string_lossy().into_owned(),
         limits: batch.limits(connection.clock.now()),
+        files: local_files(batch),
         simulator,
         plan: plan.map(str::to_owned),
         fresh,
         stop,
     }
+}
+
+fn local_files(batch: &Batch) -> BTreeMap<String, String> {
+    let files = batch.manifest.files().into_iter();
+    files
+        .map(|(digest, path)| (digest, path.to_string_lossy().into_owned()))
+        .collect()
 }
 
 /// Writes the run and its jobs into the ledger; a run that can't be written whole is taken back.

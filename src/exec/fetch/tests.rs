@@ -147,6 +147,7 @@ async fn process(out: &TempDir, task: Option<&str>, url: &str, script: &[Act]) -
         catalog: Catalog::builtin().clone(),
         clock: Arc::new(SystemClock::new(Timestamp::UNIX_EPOCH, 1.0)),
         seed: 1,
+        files: Arc::new(()),
     };
     let settings = RunSettings {
         provider: "simulator".to_owned(),
@@ -164,6 +165,7 @@ async fn process(out: &TempDir, task: Option<&str>, url: &str, script: &[Act]) -
         simulator: json!(null),
         plan: None,
         fresh: false,
+        files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
     };
     let (events, _) = mpsc::unbounded_channel();

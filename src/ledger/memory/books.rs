@@ -115,6 +115,14 @@ impl Books {
                 });
                 return Ok(Reply::Claimed(what));
             }
+            Command::Forget {
+                print,
+                operations,
+                clip,
+            } => {
+                let known = self.forget(&run, print, &operations, &clip)?;
+                return Ok(Reply::Forgotten(known));
+            }
             Command::ReturnAlerts {
                 account,
                 period_start,
@@ -403,7 +411,10 @@ impl Books {
                 && other.lease.is_some_and(|(_, until)| now < until);
             let same = other.jobs.values().filter(|job| {
                 let is_bought = job.entry.is_in_hand() || job.entry.state == JobState::Saved;
-                job.job.fingerprint == wanted.job.fingerprint && !job.entry.reused && is_bought
+                job.job.fingerprint == wanted.job.fingerprint
+                    && !job.entry.reused
+                    && !job.is_forgotten
+                    && is_bought
             });
             others.extend(same.map(|job| Other {
                 run: other.record.id.clone(),

@@ -5,6 +5,7 @@
 
 mod books;
 mod checkpoint;
+mod forget;
 mod run;
 mod store;
 

@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) entry: Entry,
     pub(super) result: Option<JobResult>,
     pub(super) files: Vec<String>,
+    /// Whether the provider has its upload no more.
+    pub(super) is_forgotten: bool,
 }
 
 pub(super) fn sums(error: CreditError) -> LedgerError {
@@ -225,6 +227,7 @@ impl Run {
             entry,
             result: None,
             files: Vec::new(),
+            is_forgotten: false,
             job,
         };
         self.jobs.insert(stored.job.ordinal, stored);

@@ -115,7 +115,7 @@ impl Read for MemoryStore {
             for job in run
                 .jobs
                 .values()
-                .filter(|job| job.entry.attempts > 0 && !job.entry.reused)
+                .filter(|job| job.entry.attempts > 0 && !job.entry.reused && !job.is_forgotten)
             {
                 if let Some(state) = paid_state(job.entry.state) {
                     purchases.push(Purchase {

@@ -67,6 +67,7 @@ CREATE TABLE jobs (
     finished_at   INTEGER,
     task_id       TEXT,
     error         TEXT,
+    forgotten     INTEGER NOT NULL DEFAULT 0 CHECK (forgotten IN (0, 1)), -- the provider has its upload no more
     PRIMARY KEY (run, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -77,7 +78,7 @@ CREATE INDEX jobs_ready ON jobs (run, cost, priority DESC, ordinal)
 
 -- What is being bought, and what was: so that another run does not buy it again.
 CREATE INDEX jobs_content ON jobs (fingerprint)
-    WHERE reused = 0 AND stage >= 2;
+    WHERE reused = 0 AND forgotten = 0 AND stage >= 2;
 
 -- What is set aside, and what a crash leaves behind: few rows however long the history.
 CREATE INDEX jobs_in_hand ON jobs (run, held) WHERE stage = 2;

@@ -14,7 +14,7 @@ use super::runs::terms;
 /// The second line is the condition of the index `jobs_content`, so that the index is used.
 pub(in crate::ledger) const OTHERS: &str = "SELECT r.id, t.id, j.ordinal, j.state, r.state, r.lease_until FROM jobs j \
      JOIN runs r ON r.key = j.run JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
-     WHERE j.fingerprint = ?1 AND j.reused = 0 AND j.stage >= 2 \
+     WHERE j.fingerprint = ?1 AND j.reused = 0 AND j.forgotten = 0 AND j.stage >= 2 \
      AND j.run <> ?2 AND r.account = ?3";
 
 /// Judges what a job that may start wants to buy.
@@ -39,7 +39,7 @@ pub(super) fn is_bought(
     let found = connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM jobs own \
-             JOIN jobs j ON j.fingerprint = own.fingerprint AND j.reused = 0 AND j.stage >= 2 \
+             JOIN jobs j ON j.fingerprint = own.fingerprint AND j.reused = 0 AND j.forgotten = 0 AND j.stage >= 2 \
              JOIN runs r ON r.key = j.run WHERE own.run = ?1 AND own.ordinal = ?2 AND own.reused = 0 \
              AND j.run <> ?1 AND j.state <> 'held' AND r.account = ?3)",
         )?

@@ -8,6 +8,7 @@ mod checkpoint;
 mod elsewhere;
 mod enrol;
 mod error;
+mod forget;
 mod group;
 mod hold;
 mod log;

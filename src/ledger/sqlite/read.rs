@@ -329,7 +329,7 @@ fn purchases(
         "SELECT key, id FROM runs WHERE account = ?1 AND state <> 'enrolling' ORDER BY key",
     )?;
     let mut bought = snapshot.prepare_cached(
-        "SELECT fingerprint, ordinal, state FROM jobs WHERE run = ?1 AND attempts > 0 AND reused = 0",
+        "SELECT fingerprint, ordinal, state FROM jobs WHERE run = ?1 AND attempts > 0 AND reused = 0 AND forgotten = 0",
     )?;
     let mut list = list.query([account])?;
     while let Some(row) = list.next()? {

@@ -12,7 +12,7 @@ use super::group::Group;
 use super::place::Place;
 use super::read::SqliteReader;
 use super::recent::Recent;
-use super::{alerts, checkpoint, enrol, hold, open, record, runs};
+use super::{alerts, checkpoint, enrol, forget, hold, open, record, runs};
 
 /// The file, opened for writing.
 pub struct SqliteStore {
@@ -193,6 +193,15 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
         } => {
             let key = runs::make_account(connection, account)?;
             return alerts::claim(connection, key, *period_start, what, *now).map(Reply::Claimed);
+        }
+        Command::Forget {
+            print,
+            operations,
+            clip,
+        } => {
+            let head = super::rows::RunHead::load(connection, run)?;
+            let known = forget::forget(connection, head.account, *print, operations, clip)?;
+            return Ok(Reply::Forgotten(known));
         }
         Command::ReturnAlerts {
             account,
