@@ -274,6 +274,8 @@ contract! {
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     a_refund_may_come_after_the_next_checkpoint
     an_upload_that_was_forgotten_is_not_reused
+    what_a_job_was_charged_alone_is_kept_with_it
+    what_checkpoints_leave_unexplained_is_placed_in_time
     two_runs_that_want_the_same_buy_it_once
     what_another_run_may_have_bought_is_not_bought
     whoever_slept_sends_nothing_that_was_bought_meanwhile
@@ -1549,4 +1551,59 @@ async fn an_alert_is_claimed_once_per_account_and_period(ledger: &Ledger) {
         "only what was given back"
     );
     assert_eq!(claim(&other, &ours, 100, &["low"]).await, names(&[]));
+}
+
+async fn what_a_job_was_charged_alone_is_kept_with_it(ledger: &Ledger) {
+    assert_eq!(ledger.audits(&account()), Ok(vec![]));
+    let run = ready(ledger, cap(100), vec![new_job(0, 10), new_job(1, 15)]).await;
+    let note = |job, charged, now| ledger.note_audit(&run, Ordinal(job), credits(charged), at(now));
+    note(1, 15, 6).await.unwrap();
+    note(0, 14, 5).await.unwrap();
+    let missing = note(7, 1, 7).await.unwrap_err();
+    assert!(matches!(missing, LedgerError::NotFound { .. }), "{missing}");
+    let seen = ledger.audits(&account()).unwrap();
+    let first = Audit {
+        run: run.clone(),
+        ordinal: Ordinal(0),
+        operation: "suno.create".to_owned(),
+        inputs: r#"{"title":"Neon Rain"}"#.to_owned(),
+        price: credits(10),
+        charged: credits(14),
+        at: at(5),
+    };
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0], first);
+    assert_eq!((seen[1].charged, seen[1].at), (credits(15), at(6)));
+    assert_eq!(ledger.audits(&AccountId::new("another")), Ok(vec![]));
+}
+
+async fn what_checkpoints_leave_unexplained_is_placed_in_time(ledger: &Ledger) {
+    let run = ready(ledger, cap(100), vec![new_job(0, 10)]).await;
+    assert!(keep(ledger, 100, 0).await);
+    assert!(keep(ledger, 100, 10).await);
+    assert!(keep(ledger, 93, 20).await);
+    assert_eq!(hold(ledger, &run, 1).await.0, vec![0]);
+    buy(ledger, &run, 0).await;
+    assert!(keep(ledger, 93, 30).await);
+    let drift = |from, to| crate::model::Drift::between(credits(from), credits(to));
+    let idle = Unexplained {
+        since: at(10),
+        until: at(20),
+        charged: credits(0),
+        refunded: credits(0),
+        drift: drift(7, 0),
+    };
+    let busy = Unexplained {
+        since: at(20),
+        until: at(30),
+        charged: credits(10),
+        refunded: credits(0),
+        drift: drift(0, 10),
+    };
+    let since = |time| ledger.unexplained(&account(), at(time));
+    assert_eq!(since(0), Ok(vec![idle, busy]));
+    assert_eq!(since(11), Ok(vec![busy]));
+    assert!(idle.is_idle() && !busy.is_idle());
+    let another = AccountId::new("another");
+    assert_eq!(ledger.unexplained(&another, at(0)), Ok(vec![]));
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{CreditError, Credits, Drift, JobId, Ordinal, RunId};
 
+use super::audit::Unexplained;
 use super::handle::BalanceMark;
 
 /// Payments in doubt beyond which no choice among them is looked for.
@@ -54,6 +55,32 @@ impl Checkpoint {
             self.balance.plus(refunded)?,
             balance.plus(charged)?,
         ))
+    }
+}
+
+impl Checkpoint {
+    /// Returns the stretch from this reading to a later one, if it leaves anything unexplained.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::unexplained`].
+    pub(super) fn stretch(
+        &self,
+        mark: BalanceMark,
+        balance: Credits,
+        now: Timestamp,
+    ) -> Result<Option<Unexplained>, CreditError> {
+        let drift = self.unexplained(mark, balance)?;
+        if drift.get() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Unexplained {
+            since: self.at,
+            // A clock that was set back must not turn the stretch around.
+            until: now.max(self.at),
+            charged: mark.charged.minus(self.charged)?,
+            refunded: mark.refunded.minus(self.refunded)?,
+            drift,
+        }))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::model::{
 };
 
 use super::account::AccountBooks;
+use super::audit::{Audit, Unexplained};
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
 use super::evidence::Weighing;
 use super::memory::MemoryStore;
@@ -392,6 +393,44 @@ impl Ledger {
             Reply::Forgotten(is_known) => Ok(is_known),
             other => unreachable!("to forget is answered with what was known, not {other:?}"),
         }
+    }
+
+    // --- what was seen
+
+    /// Notes what the balance says that a job was charged which went alone.
+    ///
+    /// # Errors
+    /// When the store fails or there is no such job.
+    pub async fn note_audit(
+        &self,
+        run: &RunId,
+        job: Ordinal,
+        charged: Credits,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let now = stored(now);
+        let command = Command::NoteAudit { job, charged, now };
+        self.change(run, command).await
+    }
+
+    /// Returns what jobs of the account were charged that went alone, the earliest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn audits(&self, account: &AccountId) -> Result<Vec<Audit>, LedgerError> {
+        self.inner.reader.audits(account)
+    }
+
+    /// Returns where credits of the account moved without an explanation, in stretches that began at `since` or later.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn unexplained(
+        &self,
+        account: &AccountId,
+        since: Timestamp,
+    ) -> Result<Vec<Unexplained>, LedgerError> {
+        self.inner.reader.unexplained(account, stored(since))
     }
 
     // --- working

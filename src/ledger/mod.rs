@@ -8,9 +8,11 @@
 //! - `limits`: how much may be held, and why a balance read once can be trusted later; pure
 //! - `store`: what a place to keep it must promise; `memory` and `sqlite` are such places
 //! - `writer`: one thread that commits requests in groups; `handle`: what everybody holds
+//! - `audit`: what was seen of charges, and what nobody explains
 //! - `watch`: where a simulation stands between handle and store
 
 mod account;
+mod audit;
 mod command;
 mod elsewhere;
 mod entry;
@@ -25,6 +27,7 @@ mod watch;
 mod writer;
 
 pub use account::{AccountBooks, BalanceReading, RunShare};
+pub use audit::{Audit, Unexplained};
 pub use command::{
     Due, Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, LimitKind, NewRun, Reused, Shortage,
 };

@@ -8,6 +8,7 @@ use crate::model::{
 };
 
 use super::account::AccountBooks;
+use super::audit::{Audit, Unexplained};
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
 use super::evidence::Weighing;
 use super::handle::BalanceMark;
@@ -65,16 +66,23 @@ pub(super) enum Command {
         what: Vec<String>,
         now: Timestamp,
     },
-    /// Takes back that something was told of.
+    /// Marks uploads as gone at the provider.
     Forget {
         print: Fingerprint,
         operations: Vec<String>,
         clip: String,
     },
+    /// Takes back that something was told of.
     ReturnAlerts {
         account: AccountId,
         period_start: Timestamp,
         what: Vec<String>,
+    },
+    /// Notes what a job was charged that went alone.
+    NoteAudit {
+        job: Ordinal,
+        charged: Credits,
+        now: Timestamp,
     },
     /// Sets aside credits for up to `want` jobs.
     Hold {
@@ -179,6 +187,16 @@ pub(super) trait Read: Send + Sync {
         account: &AccountId,
         since: Option<Timestamp>,
     ) -> Result<AccountBooks, LedgerError>;
+
+    /// Returns what jobs of the account were charged that went alone, the earliest first.
+    fn audits(&self, account: &AccountId) -> Result<Vec<Audit>, LedgerError>;
+
+    /// Returns where credits of the account moved without an explanation, in stretches that began at `since` or later.
+    fn unexplained(
+        &self,
+        account: &AccountId,
+        since: Timestamp,
+    ) -> Result<Vec<Unexplained>, LedgerError>;
 
     /// Works out every sum and counter anew from the jobs, and compares.
     fn verify(&self) -> Result<(), LedgerError>;

@@ -74,6 +74,7 @@ fn name(command: &Command) -> &'static str {
         Command::ClaimAlerts { .. } => "claim-alerts",
         Command::Forget { .. } => "forget",
         Command::ReturnAlerts { .. } => "return-alerts",
+        Command::NoteAudit { .. } => "note-audit",
         Command::Hold { .. } => "hold",
         Command::Record { .. } => "record",
     }

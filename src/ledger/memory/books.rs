@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::ledger::audit::Unexplained;
 use crate::ledger::command::{
     Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, NewRun, Reused,
 };
@@ -27,6 +28,8 @@ pub(super) struct Books {
     pub(super) runs: Vec<Run>,
     pub(super) readings: BTreeMap<AccountId, (Reading, Timestamp)>,
     pub(super) checkpoints: BTreeMap<AccountId, Checkpoint>,
+    pub(super) audits: Vec<(RunId, Ordinal, Credits, Timestamp)>,
+    pub(super) unexplained: Vec<(AccountId, Unexplained)>,
     pub(super) bookings: Vec<(AccountId, Booking)>,
     /// What was told of, of which account, in the period that began when.
     pub(super) alerts: BTreeSet<(AccountId, Timestamp, String)>,
@@ -131,6 +134,9 @@ impl Books {
                 for it in what {
                     self.alerts.remove(&(account.clone(), period_start, it));
                 }
+            }
+            Command::NoteAudit { job, charged, now } => {
+                self.note_audit(run, job, charged, now)?;
             }
             Command::Hold { want, cutoff, now } => {
                 return self.hold(&run, owner, want, cutoff, now).map(Reply::Held);

@@ -81,9 +81,15 @@ impl Books {
         if !self.is_quiet(&account, mark)? {
             return Ok(false);
         }
+        let balance = balance.available().map_err(sums)?;
+        if let Some(before) = self.checkpoints.get(&account) {
+            let stretch = before.stretch(mark, balance, at).map_err(sums)?;
+            let found = stretch.map(|stretch| (account.clone(), stretch));
+            self.unexplained.extend(found);
+        }
         let checkpoint = Checkpoint {
             at,
-            balance: balance.available().map_err(sums)?,
+            balance,
             charged: mark.charged,
             refunded: mark.refunded,
         };

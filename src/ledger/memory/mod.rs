@@ -3,6 +3,7 @@
 //! Nothing is kept twice here: every sum is added up from the jobs when it is asked for, so there is none that could
 //! go wrong. That makes it slow for large runs, which is no fault in a model. It survives no crash.
 
+mod audits;
 mod books;
 mod checkpoint;
 mod forget;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use crate::ledger::account::{AccountBooks, BalanceReading};
+use crate::ledger::audit::{Audit, Unexplained};
 use crate::ledger::command::{Due, LedgerError};
 use crate::ledger::entry::defect_of;
 use crate::ledger::evidence::Weighing;
@@ -195,6 +196,18 @@ impl Read for MemoryStore {
             reading,
             runs,
         })
+    }
+
+    fn audits(&self, account: &AccountId) -> Result<Vec<Audit>, LedgerError> {
+        self.lock().audits_of(account)
+    }
+
+    fn unexplained(
+        &self,
+        account: &AccountId,
+        since: Timestamp,
+    ) -> Result<Vec<Unexplained>, LedgerError> {
+        Ok(self.lock().unexplained_since(account, since))
     }
 
     fn verify(&self) -> Result<(), LedgerError> {

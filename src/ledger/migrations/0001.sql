@@ -123,3 +123,24 @@ CREATE TABLE alerts (
     at           INTEGER NOT NULL,
     PRIMARY KEY (account, period_start, what)
 ) STRICT, WITHOUT ROWID;
+
+-- What the balance says that a job was charged which went alone.
+CREATE TABLE audits (
+    run     INTEGER NOT NULL REFERENCES runs (key),
+    ordinal INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    charged INTEGER NOT NULL CHECK (charged >= 0),
+    PRIMARY KEY (run, ordinal, at)
+) STRICT, WITHOUT ROWID;
+
+-- From one checkpoint to the next: what charges and refunds do not explain, where they leave anything.
+CREATE TABLE unexplained (
+    key      INTEGER PRIMARY KEY,
+    account  INTEGER NOT NULL REFERENCES accounts (key),
+    since    INTEGER NOT NULL,
+    until    INTEGER NOT NULL CHECK (until >= since),
+    charged  INTEGER NOT NULL CHECK (charged >= 0),
+    refunded INTEGER NOT NULL CHECK (refunded >= 0),
+    drift    INTEGER NOT NULL CHECK (drift <> 0)
+) STRICT;
+CREATE INDEX unexplained_since ON unexplained (account, since);

@@ -7,6 +7,7 @@ use crate::ledger::evidence::{Checkpoint, Doubt, Weighing};
 use crate::ledger::handle::BalanceMark;
 use crate::model::{Credits, JobId, RunId};
 
+use super::audits;
 use super::error::Trouble;
 use super::rows::{amount, credits, ordinal, time};
 
@@ -124,6 +125,9 @@ pub(super) fn keep(
     if !is_quiet(connection, account, mark)? {
         return Ok(false);
     }
+    if let Some(before) = last(connection, account)? {
+        note_unexplained(connection, account, before, mark, balance, now)?;
+    }
     connection
         .prepare_cached(
             "INSERT INTO checkpoints (account, at, balance, charged, refunded) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -138,4 +142,19 @@ pub(super) fn keep(
             amount(mark.refunded)?,
         ])?;
     Ok(true)
+}
+
+/// Notes what the stretch since the last checkpoint leaves unexplained.
+fn note_unexplained(
+    connection: &Connection,
+    account: i64,
+    before: Checkpoint,
+    mark: BalanceMark,
+    balance: Credits,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    if let Some(stretch) = before.stretch(mark, balance, now)? {
+        audits::note_unexplained(connection, account, &stretch)?;
+    }
+    Ok(())
 }

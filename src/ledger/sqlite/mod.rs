@@ -4,6 +4,7 @@
 
 mod account;
 mod alerts;
+mod audits;
 mod checkpoint;
 mod elsewhere;
 mod enrol;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, params};
 
 use crate::ledger::account::AccountBooks;
+use crate::ledger::audit::{Audit, Unexplained};
 use crate::ledger::command::{Due, LedgerError};
 use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
@@ -23,7 +24,7 @@ use super::rows::{
     ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, account_key, count, credits, entry, fingerprint,
     from_json, list, maybe_credits, maybe_time, ordinal, run_state, time,
 };
-use super::{account, checkpoint, enrol, open, verify};
+use super::{account, audits, checkpoint, enrol, open, verify};
 
 /// Connections that are kept for the next read.
 const SPARE_MAX: usize = 4;
@@ -218,6 +219,18 @@ impl Read for SqliteReader {
         since: Option<Timestamp>,
     ) -> Result<AccountBooks, LedgerError> {
         self.with(|connection| account::books(connection, account, since))
+    }
+
+    fn audits(&self, account: &AccountId) -> Result<Vec<Audit>, LedgerError> {
+        self.with(|connection| audits::of_account(connection, account))
+    }
+
+    fn unexplained(
+        &self,
+        account: &AccountId,
+        since: Timestamp,
+    ) -> Result<Vec<Unexplained>, LedgerError> {
+        self.with(|connection| audits::unexplained(connection, account, since))
     }
 
     fn verify(&self) -> Result<(), LedgerError> {

@@ -12,7 +12,7 @@ use super::group::Group;
 use super::place::Place;
 use super::read::SqliteReader;
 use super::recent::Recent;
-use super::{alerts, checkpoint, enrol, forget, hold, open, record, runs};
+use super::{alerts, audits, checkpoint, enrol, forget, hold, open, record, runs};
 
 /// The file, opened for writing.
 pub struct SqliteStore {
@@ -210,6 +210,9 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
         } => {
             let key = runs::make_account(connection, account)?;
             alerts::give_back(connection, key, *period_start, what)?;
+        }
+        Command::NoteAudit { job, charged, now } => {
+            audits::note(connection, run, *job, *charged, *now)?;
         }
         Command::Hold { want, cutoff, now } => {
             return hold::hold(group, run, owner, *want, *cutoff, *now).map(Reply::Held);
