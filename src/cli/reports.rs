@@ -6,9 +6,12 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
+use crate::catalog::{Catalog, PriceLists};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AccountId, RunRecord};
-use crate::report::{ClaimsCsv, RunJson, SpendCsv, Summary, run_of_json};
+use crate::report::{ClaimsCsv, Known, OtherPrice, RunJson, SpendCsv, Summary, run_of_json};
 
 use super::error::{CommandError, ErrorKind};
 
@@ -138,7 +141,42 @@ pub(crate) fn visit(
         }
     })?;
     added.map_err(|error| CommandError::new(ErrorKind::Storage, error))?;
+    if summary.unexplained.is_some_and(|drift| drift.get() != 0) {
+        summary.explain(&known(ledger, run)?);
+    }
     Ok(written.map(|()| summary))
+}
+
+/// Gathers what may explain a run's sums beside its own jobs.
+fn known(ledger: &Ledger, run: &RunRecord) -> Result<Known, CommandError> {
+    let ended = run.finished_at.unwrap_or(Timestamp::MAX);
+    let mut stretches = ledger.unexplained(&run.account, run.created_at)?;
+    // What reaches beyond the run's end is, in part, the next one's.
+    stretches.retain(|stretch| stretch.until <= ended);
+    let audits = ledger.audits(&run.account)?.into_iter();
+    let audited = audits.map(|audit| OtherPrice {
+        operation: audit.operation,
+        credits: audit.charged,
+        list: None,
+    });
+    let catalog = Catalog::builtin();
+    let mut other_prices: Vec<OtherPrice> = audited.collect();
+    for list in &PriceLists::builtin().lists {
+        for (id, entries) in catalog.ids().zip(&list.entries) {
+            other_prices.extend(entries.iter().map(|entry| OtherPrice {
+                operation: catalog.get(id).name.to_string(),
+                credits: entry.credits,
+                list: Some(list.name.clone()),
+            }));
+        }
+    }
+    let period_start = run.settings.limits.period_start;
+    Ok(Known {
+        stretches,
+        other_prices,
+        renewals: period_start.map_or_else(Vec::new, Known::renewals_of),
+        span: Some((run.created_at, ended)),
+    })
 }
 
 fn unwritable(error: io::Error, out: &Path) -> CommandError {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ledger::{HeldJob, LedgerError, Weighing};
-use crate::model::{AccountId, Credits, Drift};
+use crate::model::{AccountId, Credits, Drift, RunEvent};
 
 use super::observe::{self, ObserveError, Observed, Rise};
 use super::worker::{Message, Shared, begin, storage};
@@ -118,7 +118,7 @@ impl Prover {
 
 /// Sends a job alone, with the balance read before and after it.
 pub(super) async fn prove(shared: Arc<Shared>, account: AccountId, job: HeldJob) -> Message {
-    let (operation, price) = (job.operation.clone(), job.price);
+    let (operation, price, ordinal) = (job.operation.clone(), job.price, job.ordinal);
     let before = match compare(&shared, &account).await {
         Ok(before) => before,
         Err(error) => return Message::Stop(storage(&error)),
@@ -128,11 +128,35 @@ pub(super) async fn prove(shared: Arc<Shared>, account: AccountId, job: HeldJob)
         Ok(after) => after,
         Err(error) => return Message::Stop(storage(&error)),
     };
+    if let (Message::Succeeded(_), Some(charged)) = (&message, charge(price, &before, &after)) {
+        let now = shared.engine.clock.now();
+        let noted = shared
+            .engine
+            .ledger
+            .note_audit(&shared.run, ordinal, charged, now);
+        if let Err(error) = noted.await {
+            // A lesson that is lost is no reason to stop, and a ledger that fails is told by the next step.
+            let message = format!("what a job of `{operation}` was charged can't be kept: {error}");
+            shared.tell(RunEvent::Warning { message });
+        }
+    }
     Message::Proved(Box::new(Proved {
         verdict: judge(&operation, price, before, after),
         operation,
         message,
     }))
+}
+
+/// Returns what a job was charged that went alone and has its result, when the balance tells.
+fn charge(price: Credits, before: &Books, after: &Books) -> Option<Credits> {
+    match (before, after) {
+        (Books::Unclear(_), _) | (_, Books::Unclear(_)) => None,
+        (_, Books::Agree) => Some(price),
+        (_, Books::Differ(drift)) => {
+            let charged = i128::from(price.get()) - i128::from(drift.get());
+            u64::try_from(charged).ok().map(Credits::new)
+        }
+    }
 }
 
 fn judge(operation: &str, price: Credits, before: Books, after: Books) -> Verdict {

@@ -1251,4 +1251,7 @@ async fn an_audit_lets_every_job_go_alone_and_tells_each_difference() {
         told += usize::from(is_difference);
     }
     assert_eq!(told, 3);
+    let audits = stage.engine.ledger.audits(&AccountId::new("a")).unwrap();
+    let charged: Vec<u64> = audits.iter().map(|audit| audit.charged.get()).collect();
+    assert_eq!(charged, [12, 12, 12], "what was seen is kept");
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::ledger::{AccountBooks, RunShare};
+use crate::ledger::{AccountBooks, RunShare, Unexplained};
 use crate::model::{AccountId, Balance, Credits, RunState, Share};
 
 use super::budget_figures::{Pot, Tempo, Tenths};
@@ -39,6 +39,8 @@ pub struct BudgetView {
     pub balance: Option<Balance>,
     /// What the ledger has.
     pub books: AccountBooks,
+    /// Where in this period credits moved without an explanation.
+    pub unexplained: Vec<Unexplained>,
     /// Shares of the budget that are to be told of.
     pub budget_used: Vec<Share>,
     /// Balances that are to be told of.
@@ -135,6 +137,7 @@ impl BudgetView {
             line(out, "month", &monthly)?;
             line(out, "balance", &self.balance_in_words())?;
             self.pace_lines(out)?;
+            self.drift_lines(out)?;
             for (at, alert) in self.alerts().iter().enumerate() {
                 let verdict = match alert.is_crossed {
                     Some(true) => "crossed",
@@ -322,6 +325,7 @@ impl BudgetView {
             "balance": self.balance_json(),
             "pace": self.pace_json(),
             "alerts": self.alerts().into_iter().map(alert).collect::<Vec<_>>(),
+            "unexplained": self.unexplained.iter().map(|stretch| self.drift_json(stretch)).collect::<Vec<_>>(),
             "runs": self.books.runs.iter().map(|share| self.run_json(share)).collect::<Vec<_>>(),
         })
     }
@@ -371,7 +375,7 @@ impl BudgetView {
     }
 }
 
-fn line(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
+pub(super) fn line(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{name:<10} {value}")
 }
 

@@ -3,8 +3,10 @@
 //! Every report is a function of what it is given: this room reads no ledger, no clock and no terminal, and
 //! writes only to the writer it is handed.
 
+mod budget_drift;
 mod budget_figures;
 mod budget_view;
+mod causes;
 mod claim;
 mod claims_csv;
 mod costs_view;
@@ -30,6 +32,7 @@ mod fixture;
 mod tests;
 
 pub use budget_view::BudgetView;
+pub use causes::{Basis, Cause, CauseKind, Explanation, Known, OtherPrice};
 pub use claims_csv::{CLAIM_COLUMNS, ClaimsCsv};
 pub use costs_view::{costs_diff_json, costs_diff_text, costs_json, costs_text};
 pub use credits_view::CreditsView;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use crate::model::{
     CreditError, Credits, Drift, JobId, JobRecord, JobState, Reuse, RunRecord, TaskId,
 };
 use crate::plan::{JobSum, LEFT_OUT};
 
+use super::causes::{Cause, Charged, Explanation, Facts, Known, Unrefunded, explain};
 use super::claim::Claim;
 
 /// How many jobs in trouble are kept by name.
@@ -113,6 +115,28 @@ pub struct Summary {
     /// Of the jobs skipped, those that were left out when the run was planned, since credits were short.
     #[serde(skip_serializing_if = "is_zero")]
     pub left_out: JobSum,
+    /// What may lie behind what the books can't explain; set by [`Summary::explain`].
+    #[serde(serialize_with = "in_words", skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+    /// Jobs that were charged, by operation and price.
+    #[serde(skip)]
+    charges: BTreeMap<(String, Credits), u64>,
+    /// Jobs that failed or got lost, by what was not given back.
+    #[serde(skip)]
+    unrefunded: BTreeMap<Credits, u64>,
+}
+
+fn in_words<S: Serializer>(explanation: &Option<Explanation>, to: S) -> Result<S::Ok, S::Error> {
+    let Some(explanation) = explanation else {
+        return to.serialize_none();
+    };
+    let json = |causes: &[Cause]| causes.iter().map(Cause::json).collect::<Vec<_>>();
+    let fields = json!({
+        "placed": json(&explanation.placed),
+        "rest": explanation.rest,
+        "likely": json(&explanation.likely),
+    });
+    fields.serialize(to)
 }
 
 fn is_zero(sum: &JobSum) -> bool {
@@ -148,6 +172,9 @@ impl Summary {
             troubles_left_out: 0,
             skipped: Vec::new(),
             left_out: JobSum::default(),
+            explanation: None,
+            charges: BTreeMap::new(),
+            unrefunded: BTreeMap::new(),
         };
         summary.unexplained = summary.drift();
         summary
@@ -163,6 +190,34 @@ impl Summary {
             job: record.job.id.clone(),
             source,
         })
+    }
+
+    /// Looks for what may lie behind what the books can't explain, once all jobs are added.
+    pub fn explain(&mut self, known: &Known) {
+        let Some(unexplained) = self.unexplained.map(Drift::get).filter(|drift| *drift != 0) else {
+            return;
+        };
+        let charged = self.charges.iter();
+        let charged: Vec<_> = charged
+            .map(|((operation, price), jobs)| Charged {
+                operation: operation.clone(),
+                price: *price,
+                jobs: *jobs,
+            })
+            .collect();
+        let unrefunded = self.unrefunded.iter();
+        let unrefunded: Vec<_> = unrefunded
+            .map(|(charge, jobs)| Unrefunded {
+                charge: *charge,
+                jobs: *jobs,
+            })
+            .collect();
+        let facts = Facts {
+            unexplained,
+            charged: &charged,
+            unrefunded: &unrefunded,
+        };
+        self.explanation = Some(explain(&facts, known));
     }
 
     /// Returns how many jobs are in a state.
@@ -207,6 +262,7 @@ impl Summary {
         operation.charged = operation.charged.plus(record.charged)?;
         operation.refunded = operation.refunded.plus(record.refunded)?;
 
+        self.note_charge(record);
         match &record.job.reuse {
             Some(Reuse::Run { .. }) if is_done => {
                 self.reused += 1;
@@ -219,6 +275,20 @@ impl Summary {
             _ => {}
         }
         self.note_trouble(record)
+    }
+
+    /// Keeps what a wrong price or a late refund would be seen by.
+    fn note_charge(&mut self, record: &JobRecord) {
+        let (charged, price) = (record.charged, record.job.price);
+        // A job that was tried again was charged more than once.
+        if let Some(times) = charged.get().checked_div(price.get()).filter(|n| *n > 0) {
+            let key = (record.job.operation.clone(), price);
+            *self.charges.entry(key).or_default() += times;
+        }
+        let left = record.refunded.short_of(charged);
+        if matches!(record.state, JobState::Failed | JobState::Lost) && !left.is_zero() {
+            *self.unrefunded.entry(left).or_default() += 1;
+        }
     }
 
     fn note_trouble(&mut self, record: &JobRecord) -> Result<(), CreditError> {

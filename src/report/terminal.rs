@@ -10,6 +10,9 @@ use super::summary::{Summary, Trouble};
 use super::table::{Column, Table, to_string};
 use super::words::{Shown, count};
 
+/// How many causes are shown of which each could explain the rest.
+const CAUSES: usize = 3;
+
 /// Returns the command that goes on from here; nothing when there is nothing to be done.
 #[must_use]
 pub fn next_command(run: &RunRecord, summary: &Summary) -> Option<String> {
@@ -68,6 +71,13 @@ pub fn summary_quiet(run: &RunRecord, summary: &Summary) -> String {
         text.push_str(&format!(", {drift} unexplained"));
     }
     text.push('.');
+    if let Some(explanation) = &summary.explanation {
+        let certain = explanation.placed.iter();
+        text.extend(certain.map(|cause| format!(" {:+}: {}.", cause.credits, cause.words())));
+        if let Some(likely) = explanation.likely.first() {
+            text.push_str(&format!(" Likely cause: {}.", likely.words()));
+        }
+    }
     if let Some(first) = summary.troubles.first() {
         text.push_str(&format!(" First trouble: {}.", in_words(first)));
     }
@@ -167,6 +177,14 @@ fn books(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     let width = rows.iter().map(|(_, value)| value.len()).max().unwrap_or(0);
     for (name, value) in rows {
         writeln!(out, "{name:<16} {value:>width$}")?;
+    }
+    if let Some(explanation) = &summary.explanation {
+        for cause in &explanation.placed {
+            writeln!(out, "  {:+}: {}", cause.credits, cause.words())?;
+        }
+        for cause in explanation.likely.iter().take(CAUSES) {
+            writeln!(out, "  {:+}, perhaps: {}", cause.credits, cause.words())?;
+        }
     }
     Ok(())
 }

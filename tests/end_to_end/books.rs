@@ -264,3 +264,27 @@ fn a_result_is_kept_as_it_was_received() {
     let run = world.run_json("words");
     assert_eq!(run["jobs"][0]["result"]["clips"][0]["tags"], "words 1");
 }
+
+#[test]
+fn what_the_books_can_not_explain_is_given_a_cause_that_adds_up() {
+    let sim = Sim::new(100, &["--charge", "aimusicapi-2026-09"]);
+    let world = World::with(&sim);
+    let manifest = "name = \"dear\"\n[[job]]\nid = \"song\"\ntakes = 3\noperation = \"suno.create\"\n\
+                    with = { description = \"rain\", model = \"sonic-v5\" }\n";
+    world.write("m.toml", manifest);
+    let done = world.run(&["run", "m.toml"]).expect(0);
+    let cause = "`suno.create` was charged 14, not 10, as the price list `aimusicapi-2026-09` says: 3 jobs × 4 = 12";
+    assert!(
+        done.stderr.contains(&format!("Likely cause: {cause}.")),
+        "{done:#?}"
+    );
+    let summary = &world.run_json("dear")["summary"];
+    assert_eq!(summary["unexplained"], -12);
+    let likely = &summary["explanation"]["likely"][0];
+    assert_eq!(likely["kind"], "wrong_price");
+    assert_eq!(
+        (&likely["charged"], &likely["credits"]),
+        (&14.into(), &(-12).into())
+    );
+    assert_eq!(likely["words"], cause);
+}

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use jiff::Timestamp;
 use serde_json::Map;
 
 use crate::ledger::AccountBooks;
@@ -54,6 +55,11 @@ pub(crate) fn run(args: &BudgetArgs, context: &Context) -> Result<Exit, CommandE
         Some(ledger) => ledger.account(&account, period.map(|period| period.start))?,
         None => AccountBooks::default(),
     };
+    let since = period.map_or(Timestamp::MIN, |period| period.start);
+    let unexplained = match ledgers::look(context)? {
+        Some(ledger) => ledger.unexplained(&account, since)?,
+        None => Vec::new(),
+    };
     let view = BudgetView {
         account,
         now,
@@ -65,6 +71,7 @@ pub(crate) fn run(args: &BudgetArgs, context: &Context) -> Result<Exit, CommandE
         monthly_credits: settings.account.monthly_credits,
         balance,
         books,
+        unexplained,
         budget_used: config.alerts.budget_used.clone(),
         balance_below: config.alerts.balance_below.clone(),
     };

@@ -52,6 +52,7 @@ fn view() -> BudgetView {
                 share("r1", RunState::Finished, 10, 0, 0),
             ],
         },
+        unexplained: Vec::new(),
         budget_used: vec![serde_json::from_str("0.25").unwrap()],
         balance_below: vec![credits(300), credits(100)],
     }
@@ -193,6 +194,7 @@ fn programs_get_the_same() {
           "crossed": false
         }
       ],
+      "unexplained": [],
       "runs": [
         {
           "run": "r4",
@@ -251,4 +253,47 @@ fn programs_get_the_same() {
       ]
     }
     "#);
+}
+
+#[test]
+fn credits_that_moved_without_an_explanation_are_placed_in_time() {
+    let stretch = |minutes: [i64; 2], charged, drift| {
+        let time = |minute| at("2026-11-20T10:00:00Z") + jiff::SignedDuration::from_mins(minute);
+        Unexplained {
+            since: time(minutes[0]),
+            until: time(minutes[1]),
+            charged: credits(charged),
+            refunded: credits(0),
+            drift,
+        }
+    };
+    let drift = |from, to| crate::model::Drift::between(credits(from), credits(to));
+    let view = BudgetView {
+        unexplained: vec![
+            stretch([2, 7], 0, drift(10, 0)),
+            stretch([7, 9], 30, drift(6, 0)),
+            stretch([9, 20], 0, drift(0, 500)),
+        ],
+        ..view()
+    };
+    let text = view.text();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("drift"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "drift      +500: 500 credits were bought, between 2026-11-20T10:09:00Z and 2026-11-20T10:20:00Z, while nothing \
+             of ours was charged",
+            "drift      -6: between 2026-11-20T10:07:00Z and 2026-11-20T10:09:00Z, in which 30 were charged: a price that \
+             is wrong, or another client",
+            "drift      -10: another client of the same key spent 10, between 2026-11-20T10:02:00Z and \
+             2026-11-20T10:07:00Z, while nothing of ours was charged",
+        ]
+    );
+    assert_eq!(
+        view.json()["unexplained"][0]["cause"]["kind"],
+        "another_client"
+    );
 }
