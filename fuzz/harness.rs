@@ -14,7 +14,7 @@ use setlist::api::transport::{HttpRequest, HttpResponse, Transport, TransportErr
 use setlist::api::{Call, Client, FaultKind, Service};
 use setlist::catalog::{Catalog, PriceList, PriceLists};
 use setlist::manifest::{Format, Manifest, Problems};
-use setlist::model::TaskId;
+use setlist::model::{ManifestOptions, TaskId};
 use setlist::plan::{self, Loader, PlanOptions, SavedHead, SavedJob, Sources};
 use tokio::runtime::Runtime;
 
@@ -35,7 +35,14 @@ pub fn manifest(bytes: &[u8]) {
 
 fn plan_as(bytes: &[u8], format: Format) -> Result<(), Problems> {
     let catalog = Catalog::builtin();
-    let manifest = Manifest::read_from(bytes, format, "fuzz", Path::new(NOWHERE), catalog)?;
+    let manifest = Manifest::read_from(
+        bytes,
+        format,
+        "fuzz",
+        Path::new(NOWHERE),
+        &ManifestOptions::default(),
+        catalog,
+    )?;
     if !manifest.row_files().is_empty() {
         return Ok(());
     }

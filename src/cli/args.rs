@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::exec::{OnDrift, Proof};
 use crate::manifest::{parse_duration, parse_rate};
-use crate::model::{Credits, Cutoff, FailureLimit, Rate, StopRules};
+use crate::model::{Credits, Cutoff, FailureLimit, ManifestOptions, Rate, StopRules};
 
 use super::commands;
 use super::values;
@@ -143,6 +143,39 @@ pub(crate) struct ManifestArgs {
         value_enum
     )]
     pub(crate) format_in: Option<ManifestFormat>,
+
+    #[command(flatten)]
+    pub(crate) options: OptionArgs,
+}
+
+/// Which of its settings a manifest is read with.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Manifest")]
+pub(crate) struct OptionArgs {
+    /// Lay a profile of the manifest over its settings
+    #[arg(long, value_name = "NAME", env = "SETLIST_PROFILE", hide_env = true)]
+    pub(crate) profile: Option<String>,
+
+    /// Give a variable of the manifest another value of the same type; again for more
+    #[arg(long = "var", value_name = "NAME=VALUE", env = "SETLIST_VAR", hide_env = true, value_parser = values::pair)]
+    pub(crate) vars: Vec<(String, String)>,
+}
+
+impl OptionArgs {
+    /// Returns what is said beside the manifest.
+    pub(crate) fn to_options(&self) -> ManifestOptions {
+        ManifestOptions {
+            profile: self.profile.clone(),
+            vars: self.vars.clone(),
+        }
+    }
+}
+
+impl From<ManifestOptions> for OptionArgs {
+    fn from(options: ManifestOptions) -> Self {
+        let ManifestOptions { profile, vars } = options;
+        Self { profile, vars }
+    }
 }
 
 /// Which provider, and at what prices.

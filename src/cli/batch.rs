@@ -240,8 +240,9 @@ impl Batch {
 /// A usage error with every problem, each with its place.
 pub(crate) fn read_manifest(args: &ManifestArgs) -> Result<Manifest, CommandError> {
     let catalog = Catalog::builtin();
+    let options = args.options.to_options();
     if args.manifest.as_os_str() != "-" {
-        return Ok(Manifest::read(&args.manifest, catalog)?);
+        return Ok(Manifest::read_with(&args.manifest, &options, catalog)?);
     }
     let format = match args.format_in {
         Some(ManifestFormat::Toml) => Format::Toml,
@@ -259,6 +260,7 @@ pub(crate) fn read_manifest(args: &ManifestArgs) -> Result<Manifest, CommandErro
         format,
         "-",
         Path::new(""),
+        &options,
         catalog,
     )?)
 }

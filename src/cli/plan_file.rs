@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{AccountId, Credits, Rate};
+use crate::model::{AccountId, Credits, ManifestOptions, Rate};
 use crate::plan::{Loader, Plan, SavedHead, SavedJob, Standing};
 
 use super::error::{CommandError, ErrorKind};
@@ -60,6 +60,9 @@ pub(crate) struct PlanHead {
     pub(crate) keep: Credits,
     /// Whether it buys again what runs before have bought.
     pub(crate) fresh: bool,
+    /// What was said beside the manifest.
+    #[serde(default, skip_serializing_if = "ManifestOptions::is_empty")]
+    pub(crate) options: ManifestOptions,
     /// What it was set against.
     pub(crate) standing: Standing,
     plan: SavedHead,
@@ -105,6 +108,7 @@ impl PlanHead {
             period: None,
             keep: Credits::ZERO,
             fresh: false,
+            options: ManifestOptions::default(),
             standing,
             plan: plan.to_saved(),
         }

@@ -11,7 +11,7 @@ use crate::manifest::WhenShort;
 use crate::model::{Credits, RunRecord, RunState};
 use crate::plan::{Limit, LimitRoom, Standing, moved};
 
-use super::args::{ManifestArgs, PaceArgs, ProviderArgs, SpendArgs};
+use super::args::{ManifestArgs, OptionArgs, PaceArgs, ProviderArgs, SpendArgs};
 use super::batch::{Batch, Judged};
 use super::context::Context;
 use super::error::{CommandError, ErrorKind};
@@ -32,6 +32,8 @@ pub(crate) struct Making<'a> {
     pub(crate) pace: &'a PaceArgs,
     /// Buy again.
     pub(crate) fresh: bool,
+    /// How the manifest is read.
+    pub(crate) options: &'a OptionArgs,
 }
 
 /// Writes down what a batch was planned to do.
@@ -64,6 +66,7 @@ pub(crate) fn save(
     head.period = settings.period_budget();
     head.keep = settings.keep();
     head.fresh = fresh;
+    head.options = batch.manifest.options.clone();
     plan_file::write(path, &head, &judged.plan)
 }
 
@@ -96,6 +99,7 @@ impl SavedPlan {
         let origin = flags.provider.base_url.as_deref();
         let origin = origin.map(|url| provider::check_origin(url).unwrap_or_default());
         let pace = flags.pace;
+        let (given, planned) = (flags.options, &head.options);
         let changed: Vec<_> = [
             ("--provider", text(&flags.provider.provider, &head.provider)),
             ("--base-url", text(&origin, &head.base_url)),
@@ -116,6 +120,14 @@ impl SavedPlan {
                     .is_some_and(|most| most != head.concurrency),
             ),
             ("--fresh", flags.fresh && !head.fresh),
+            (
+                "--profile",
+                given.profile.is_some() && given.profile != planned.profile,
+            ),
+            (
+                "--var",
+                !given.vars.is_empty() && given.vars != planned.vars,
+            ),
         ]
         .into_iter()
         .filter(|(_, is_changed)| *is_changed)
@@ -148,6 +160,7 @@ impl SavedPlan {
         let args = ManifestArgs {
             manifest: PathBuf::from(&head.manifest_path),
             format_in: None,
+            options: head.options.clone().into(),
         };
         let planned = Layer {
             provider: Some(head.provider.clone()),

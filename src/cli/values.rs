@@ -33,6 +33,17 @@ pub(crate) fn at_least_one(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Reads `NAME=VALUE`; the value is all behind the first `=`, and may be empty.
+///
+/// # Errors
+/// A sentence, when there is no name or no `=`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not NAME=VALUE")),
+    }
+}
+
 /// Writes a rate as `--rate` takes it.
 pub(crate) fn rate_text(rate: Rate) -> String {
     let millis = rate.per.as_millis();

@@ -7,12 +7,14 @@ use crate::model::{Fingerprint, JobId, Ordinal};
 
 use super::entry::Entry;
 use super::shelf::Shelf;
-use super::source::Source;
+use super::source::{Format, Source};
 
 /// All entries of a manifest, compiled.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) source: Source,
+    /// The language of its text.
+    pub(super) format: Format,
     pub(super) entries: Vec<Entry>,
     /// What others see of the entries, in the manifest's order.
     pub(super) infos: Vec<EntryInfo>,

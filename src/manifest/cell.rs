@@ -357,8 +357,7 @@ pub(super) fn within(
     text: &str,
     part: std::ops::Range<usize>,
 ) -> Span {
-    let (Some(written), Some(wanted)) = (source.text.get(span.range()), text.get(part.clone()))
-    else {
+    let (Some(written), Some(wanted)) = (source.written(span), text.get(part.clone())) else {
         return span;
     };
     let before = text[..part.start].matches(wanted).count();

@@ -185,8 +185,12 @@ impl Problem {
         // Places in the manifest, which is one text from line 1, come before places in row files.
         let key = self.place.as_ref().map(|place| {
             let whole = place.first_line == 1 && place.text.contains('\n');
-            let file: &str = if whole { "" } else { &place.file };
-            (u64::from(!whole), file, place.first_line, place.span)
+            (
+                u64::from(!whole),
+                &*place.file,
+                place.first_line,
+                place.span,
+            )
         });
         (key, self.message.as_str())
     }
@@ -217,6 +221,17 @@ impl Problems {
             self.kept.push(problem);
         } else {
             self.dropped += 1;
+        }
+    }
+
+    /// Adds problems found under other circumstances, which are told where nothing else is to be said.
+    pub(super) fn join(&mut self, found: Self, circumstances: &str) {
+        self.dropped += found.dropped;
+        for problem in found.kept {
+            self.push(match problem.help {
+                None => problem.help(circumstances),
+                Some(_) => problem,
+            });
         }
     }
 

@@ -143,6 +143,7 @@ impl<'a> Named<'a> {
 }
 
 /// The tables of parameters that an entry's own are laid over.
+#[derive(Default)]
 pub(super) struct Defaults<'a> {
     pub(super) tables: BTreeMap<&'a str, &'a Node>,
 }

@@ -71,6 +71,9 @@ fn shape(shape: &Shape, catalog: &Catalog) -> Value {
         }
         Shape::Values | Shape::Inputs => json!({"type": "object"}),
         Shape::Defaults => defaults(catalog),
+        Shape::Profiles(keys) => {
+            json!({"type": "object", "additionalProperties": object(keys, catalog)})
+        }
         Shape::Operation => json!({"enum": catalog.names().collect::<Vec<_>>()}),
         Shape::JobIds => json!({"type": "array", "items": {"type": "string"}}),
         Shape::Rows => json!({"type": ["string", "array"]}),

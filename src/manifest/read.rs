@@ -4,21 +4,24 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::Catalog;
+use crate::model::ManifestOptions;
 
 use super::batch::{Batch, EntryInfo, SAMPLE_DATE};
 use super::diagnostic::{Problem, ProblemKind, Problems};
 use super::entries::{BatchReader, order, referred};
 use super::entry::{Defaults, Entry};
 use super::expand;
+use super::options;
 use super::schema::{MANIFEST, Shape};
 use super::section::Section;
 use super::settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
 use super::shelf::Shelf;
 use super::source::{Format, Source};
-use super::tree::Tree;
+use super::tree::{Node, Tree};
 use super::uploads::{Upload, add_uploads};
 
 impl Manifest {
@@ -27,6 +30,18 @@ impl Manifest {
     /// # Errors
     /// All problems found, except those of rows in files, which [`Manifest::check_rows`] finds.
     pub fn read(path: &Path, catalog: &Catalog) -> Result<Self, Problems> {
+        Self::read_with(path, &ManifestOptions::default(), catalog)
+    }
+
+    /// Reads a manifest as [`Manifest::read`] does, with what is said beside it.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`]; and an option that names what the manifest does not have.
+    pub fn read_with(
+        path: &Path,
+        options: &ManifestOptions,
+        catalog: &Catalog,
+    ) -> Result<Self, Problems> {
         let label = path.display().to_string();
         let Some(format) = Format::of(path) else {
             let message = format!("`{label}` is neither `.toml` nor `.yaml`");
@@ -34,21 +49,28 @@ impl Manifest {
         };
         let source = Source::read(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Self::from_source(source, format, folder, catalog)
+        Self::from_source(source, format, folder, options, catalog)
     }
 
     /// Reads a manifest from standard input or the like, under the name `label`.
     ///
     /// # Errors
-    /// As [`Manifest::read`].
+    /// As [`Manifest::read_with`].
     pub fn read_from(
         input: impl std::io::Read,
         format: Format,
         label: &str,
         folder: &Path,
+        options: &ManifestOptions,
         catalog: &Catalog,
     ) -> Result<Self, Problems> {
-        Self::from_source(Source::take(label, input)?, format, folder, catalog)
+        Self::from_source(
+            Source::take(label, input)?,
+            format,
+            folder,
+            options,
+            catalog,
+        )
     }
 
     /// Reads a manifest's text; `label` is its name in messages.
@@ -62,7 +84,8 @@ impl Manifest {
         folder: &Path,
         catalog: &Catalog,
     ) -> Result<Self, Problems> {
-        Self::from_source(Source::new(label, text), format, folder, catalog)
+        let options = ManifestOptions::default();
+        Self::from_source(Source::new(label, text), format, folder, &options, catalog)
     }
 
     /// Says on which date the run starts, which is what `${run.date}` stands for.
@@ -96,6 +119,34 @@ impl Manifest {
         self.expand(catalog, &mut |_| std::ops::ControlFlow::Continue(()))
     }
 
+    /// Looks at the batch under each of its profiles but the chosen one, rows included.
+    ///
+    /// # Errors
+    /// All problems found.
+    pub fn check_profiles(&self, catalog: &Catalog) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        let chosen = self.options.profile.as_ref();
+        for name in self.profiles.iter().filter(|name| Some(*name) != chosen) {
+            if let Err(found) = self.check_profile(name, catalog) {
+                problems.join(found, &format!("this is with `--profile {name}`"));
+            }
+        }
+        problems.or(())
+    }
+
+    fn check_profile(&self, name: &str, catalog: &Catalog) -> Result<(), Problems> {
+        let written = &self.batch.source;
+        let source = Source::new(&written.label, &written.text);
+        let options = ManifestOptions {
+            profile: Some(name.to_owned()),
+            ..self.options.clone()
+        };
+        let format = self.batch.format;
+        let mut other = Self::from_source(source, format, &self.folder, &options, catalog)?;
+        other.batch.date.clone_from(&self.batch.date);
+        other.check_rows(catalog)
+    }
+
     /// Returns the entries, in the manifest's order.
     #[must_use]
     pub fn entries(&self) -> &[EntryInfo] {
@@ -103,9 +154,10 @@ impl Manifest {
     }
 
     fn from_source(
-        source: Source,
+        mut source: Source,
         format: Format,
         folder: &Path,
+        options: &ManifestOptions,
         catalog: &Catalog,
     ) -> Result<Self, Problems> {
         let mut root = source.parse(format)?;
@@ -117,20 +169,21 @@ impl Manifest {
             };
             return Err(Problem::new(ProblemKind::Syntax, message).into());
         }
-        let uploads = add_uploads(&mut root, catalog);
         let mut problems = Problems::default();
+        let profiles = root.get("profile").map(|member| member.node.clone());
+        options::apply(&mut root, options, &mut source, &mut problems);
+        let uploads = add_uploads(&mut root, catalog);
         let top = Section::read(&source, &root, MANIFEST, "", &mut problems);
-        let mut manifest = settings(&source, &top, folder, &mut problems);
+        let mut manifest = head(&source, format, &top, folder, options, &mut problems);
         let mut reader = BatchReader {
             source: &source,
             catalog,
             folder,
             vars: top.node("vars"),
-            defaults: Defaults {
-                tables: BTreeMap::new(),
-            },
+            defaults: Defaults::default(),
             problems: &mut problems,
         };
+        reader.check_profiles(profiles.as_ref());
         reader.check_vars();
         reader.read_defaults(top.node("defaults"));
         let (mut entries, needs) = reader.entries(top.node("job"));
@@ -143,6 +196,7 @@ impl Manifest {
         manifest.batch = Batch {
             infos: entries.iter().map(|entry| entry.info.clone()).collect(),
             source,
+            format,
             entries,
             order,
             referred,
@@ -172,28 +226,35 @@ fn explain(upload: &Upload, entries: &mut [Entry]) {
     }
 }
 
-fn settings(
+/// Reads all but the jobs.
+fn head(
     source: &Source,
+    format: Format,
     top: &Section<'_>,
     folder: &Path,
+    options: &ManifestOptions,
     problems: &mut Problems,
 ) -> Manifest {
     let stem = Path::new(&*source.label)
         .file_stem()
         .map(|stem| stem.to_string_lossy());
     let name = top.text("name").map(str::to_owned);
-    let digest = Sha256::digest(source.text.as_bytes());
+    let (provider, limits, budget) = settings_of(source, top, problems);
+    let profiles = top.node("profile").map_or(&[][..], Node::members);
     Manifest {
         name: name.unwrap_or_else(|| stem.map_or_else(|| "-".to_owned(), Into::into)),
         path: source.label.to_string(),
         folder: folder.to_owned(),
-        digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        provider: provider(source, top, problems),
-        limits: limits(source, top, problems),
-        budget: budget(source, top, problems),
+        digest: digest(source, options),
+        profiles: profiles.iter().map(|it| it.key.clone()).collect(),
+        options: options.clone(),
+        provider,
+        limits,
+        budget,
         prices: top.text("prices").map(str::to_owned),
         batch: Batch {
             source: source.clone(),
+            format,
             entries: Vec::new(),
             infos: Vec::new(),
             order: Vec::new(),
@@ -202,6 +263,29 @@ fn settings(
             date: None,
         },
     }
+}
+
+/// Digests what a manifest is made of: its text alone when nothing is said beside it.
+fn digest(source: &Source, options: &ManifestOptions) -> String {
+    let mut digest = Sha256::new();
+    digest.update(source.text.as_bytes());
+    if !options.is_empty() {
+        digest.update([0]);
+        digest.update(json!(options).to_string());
+    }
+    let bytes = digest.finalize();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads the settings of a manifest or of a profile.
+pub(super) fn settings_of(
+    source: &Source,
+    top: &Section<'_>,
+    problems: &mut Problems,
+) -> (ProviderSettings, LimitSettings, BudgetSettings) {
+    let provider = provider(source, top, problems);
+    let limits = limits(source, top, problems);
+    (provider, limits, budget(source, top, problems))
 }
 
 /// Reads a table that the schema describes.

@@ -40,6 +40,8 @@ pub(super) enum Shape {
     Values,
     /// A table of parameters for each operation, or for `*`.
     Defaults,
+    /// A table of settings for each name of the user's own.
+    Profiles(&'static [Key]),
     /// The name of an operation or a choice.
     Operation,
     /// A table of parameters.
@@ -110,10 +112,29 @@ pub(super) static MANIFEST: &[Key] = &[
         Shape::Defaults,
         "Parameters for all jobs of an operation; `*` is for every operation that has the parameter.",
     ),
+    optional(
+        "profile",
+        Shape::Profiles(PROFILE),
+        "Settings by name, such as `[profile.dev]`: `--profile NAME` lays one over those of the manifest.",
+    ),
     required(
         "job",
         Shape::Sections(JOB),
         "one `[[job]]` for each kind of work.",
+    ),
+];
+
+/// `[profile.NAME]`: what it says is laid over the manifest's own.
+pub(super) static PROFILE: &[Key] = &[
+    optional("provider", Shape::Section(PROVIDER), "Who does the work."),
+    optional("limits", Shape::Section(LIMITS), "How fast to go."),
+    optional("budget", Shape::Section(BUDGET), "What may be spent."),
+    optional("prices", Shape::Text, "The price list."),
+    optional("vars", Shape::Values, "Other values of variables."),
+    optional(
+        "defaults",
+        Shape::Defaults,
+        "Parameters for all jobs of an operation.",
     ),
 ];
 
@@ -304,7 +325,8 @@ mod tests {
                 key.name
             );
             assert!(key.doc.ends_with('.'), "{path}{}", key.name);
-            if let Shape::Section(keys) | Shape::Sections(keys) = &key.shape {
+            if let Shape::Section(keys) | Shape::Sections(keys) | Shape::Profiles(keys) = &key.shape
+            {
                 visit(keys, &format!("{path}{}.", key.name));
             }
         }

@@ -139,6 +139,12 @@ fn wrong_shape(node: &Node, shape: &Shape) -> Option<(String, Option<String>)> {
         | (Shape::Section(_) | Shape::Values | Shape::Defaults | Shape::Inputs, Tree::Table(_)) => {
             None
         }
+        (Shape::Profiles(_), Tree::Table(members)) => {
+            let is_table = |member: &&Member| matches!(member.node.tree, Tree::Table(_));
+            let wrong = members.iter().find(|member| !is_table(member))?;
+            let hint = format!("`{}` is {}", wrong.key, wrong.node.kind());
+            Some((format!("takes {}", takes(shape)), Some(hint)))
+        }
         (Shape::Sections(_), Tree::List(items)) => {
             let wrong = items
                 .iter()
@@ -164,6 +170,7 @@ const fn takes(shape: &Shape) -> &'static str {
         Shape::Rate => "a rate such as `\"20/1m\"`",
         Shape::Section(_) | Shape::Values | Shape::Inputs => "a table",
         Shape::Defaults => "a table for each operation",
+        Shape::Profiles(_) => "a table for each profile: `[profile.NAME]`",
         Shape::Sections(_) => "a list of tables: begin each with `[[job]]`",
         Shape::Operation => "the name of an operation",
         Shape::JobIds => "a list of job ids",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Credits, Rate};
+use crate::model::{Credits, ManifestOptions, Rate};
 
 use super::batch::Batch;
 use super::entry::RowSource;
@@ -19,8 +19,12 @@ pub struct Manifest {
     pub path: String,
     /// The folder that row files are relative to.
     pub folder: PathBuf,
-    /// SHA-256 of its text, in hexadecimal.
+    /// SHA-256 of its text, and of the options it was read with, in hexadecimal.
     pub digest: String,
+    /// What it was read with.
+    pub options: ManifestOptions,
+    /// The names of its profiles.
+    pub profiles: Vec<String>,
     /// Which provider.
     pub provider: ProviderSettings,
     /// How fast.

@@ -42,8 +42,19 @@ impl Format {
 pub(super) struct Source {
     pub(super) label: Arc<str>,
     pub(super) text: Arc<str>,
+    /// Texts beside it, whose spans begin behind its own.
+    beside: Vec<Beside>,
     /// Where each line ends, so that the lines of many entries are found quickly.
     line_ends: Vec<u32>,
+}
+
+/// A text that belongs to a manifest: an option, or a file that it includes.
+#[derive(Clone, Debug)]
+struct Beside {
+    label: Arc<str>,
+    text: Arc<str>,
+    /// Where its spans begin.
+    start: u32,
 }
 
 impl Source {
@@ -54,6 +65,7 @@ impl Source {
         Self {
             label: label.into(),
             text: text.into(),
+            beside: Vec::new(),
             line_ends: ends.map(|(_, at)| at).collect(),
         }
     }
@@ -104,11 +116,47 @@ impl Source {
         })
     }
 
+    /// Adds a text beside the manifest's own; returns where its spans begin, and the span of all of it.
+    pub(super) fn add(&mut self, label: &str, text: &str) -> (usize, Span) {
+        let end = match self.beside.last() {
+            Some(last) => Span::new(0, last.text.len()).end.saturating_add(last.start),
+            None => Span::new(0, self.text.len()).end,
+        };
+        // The place behind the last byte belongs to the text before.
+        let span = Span {
+            start: end.saturating_add(1),
+            end: 0,
+        };
+        let start = span.range().start;
+        self.beside.push(Beside {
+            label: label.into(),
+            text: text.into(),
+            start: span.start,
+        });
+        (start, Span::new(start, start + text.len()))
+    }
+
+    /// Finds the text that a span is in: its name, itself, and the span in it.
+    fn find(&self, span: Span) -> (&Arc<str>, &Arc<str>, Span) {
+        let behind = self.beside.partition_point(|text| text.start <= span.start);
+        match behind.checked_sub(1).map(|at| &self.beside[at]) {
+            Some(text) => (&text.label, &text.text, span.back(text.start)),
+            None => (&self.label, &self.text, span),
+        }
+    }
+
+    /// Returns what is written at a place.
+    pub(super) fn written(&self, span: Span) -> Option<&str> {
+        let (_, text, span) = self.find(span);
+        text.get(span.range())
+    }
+
     /// Makes a place of a span.
     pub(super) fn place(&self, span: Span) -> Place {
+        let (file, text, span) = self.find(span);
         Place {
-            file: Arc::clone(&self.label),
-            text: Arc::clone(&self.text),
+            file: Arc::clone(file),
+            text: Arc::clone(text),
             first_line: 1,
             span,
         }

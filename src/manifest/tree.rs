@@ -24,6 +24,15 @@ impl Span {
         }
     }
 
+    /// Returns the same span of a text that begins so many bytes before.
+    #[must_use]
+    pub(super) const fn back(self, bytes: u32) -> Self {
+        Self {
+            start: self.start.saturating_sub(bytes),
+            end: self.end.saturating_sub(bytes),
+        }
+    }
+
     /// Returns the span as a range of indexes.
     #[must_use]
     pub const fn range(self) -> std::ops::Range<usize> {

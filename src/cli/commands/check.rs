@@ -24,19 +24,30 @@ pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CommandEr
     let checked = batch::read_manifest(&args.manifest).and_then(|mut manifest| {
         // Which day it is makes no difference to whether a manifest is right.
         manifest.set_run_date(TimeZone::UTC.to_datetime(context.now()).date());
-        Ok((count_jobs(&manifest)?, manifest))
+        let jobs = count_jobs(&manifest)?;
+        manifest.check_profiles(Catalog::builtin())?;
+        Ok((jobs, manifest))
     });
     match checked {
         Ok((jobs, manifest)) if context.ui.json() => {
-            context
-                .ui
-                .json_result(&json!({ "manifest": manifest.name, "jobs": jobs, "problems": [] }))?;
+            context.ui.json_result(&json!({
+                "manifest": manifest.name,
+                "jobs": jobs,
+                "profiles": manifest.profiles,
+                "problems": [],
+            }))?;
         }
         Ok((jobs, manifest)) => {
             let noun = if jobs == 1 { "job" } else { "jobs" };
-            context
-                .ui
-                .result(&format!("{}: {jobs} {noun}, no problems\n", manifest.name))?;
+            let profiles = match manifest.profiles.len() {
+                0 => String::new(),
+                1 => ", 1 profile".to_owned(),
+                several => format!(", {several} profiles"),
+            };
+            context.ui.result(&format!(
+                "{}: {jobs} {noun}{profiles}, no problems\n",
+                manifest.name
+            ))?;
         }
         // For a program the problems are the result.
         Err(failure) if context.ui.json() && !failure.details.is_empty() => {

@@ -194,6 +194,7 @@ fn show_saved(args: &PlanArgs, context: &Context) -> Result<Exit, CommandError> 
         spend: &args.spend,
         pace: &args.pace,
         fresh: args.fresh,
+        options: &args.manifest.options,
     })?;
     if args.output.is_some()
         || args.balance.is_some()

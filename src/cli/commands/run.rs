@@ -176,6 +176,7 @@ fn saved(args: &RunArgs) -> Result<Option<SavedPlan>, CommandError> {
         spend: &args.spend,
         pace: &args.pace,
         fresh: args.fresh,
+        options: &args.manifest.options,
     })?;
     Ok(Some(saved))
 }

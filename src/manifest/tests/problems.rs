@@ -770,20 +770,12 @@ error: `duration` in `defaults` takes a whole number from 10 to 360
 
 #[test]
 fn what_comes_later_is_not_promised() {
-    let text = format!("[profile.dev]\nlimits.concurrency = 2\n{SONG}matrix = {{ a = [1] }}\n");
+    let text = format!("{SONG}matrix = {{ a = [1] }}\n");
     assert_snapshot!(problems(&text), @r#"
-error: unknown key `profile`
- --> batch.toml:1:2
-  |
-1 | [profile.dev]
-  |  ^^^^^^^
-  |
-  = hint: the keys are `name`, `provider`, `limits`, `budget`, `prices`, `vars`, `defaults` and `job`
-
 error: unknown key `matrix` in job `song`
- --> batch.toml:8:1
+ --> batch.toml:6:1
   |
-8 | matrix = { a = [1] }
+6 | matrix = { a = [1] }
   | ^^^^^^
   |
   = hint: the keys are `id`, `operation`, `with`, `needs`, `takes`, `for_each`, `priority` and `save`
