@@ -137,6 +137,15 @@ impl Rehearsal {
         Ok(Simulator::last_event(&self.state_file)?.map_or(now, |last| last.max(now)))
     }
 
+    /// Returns the earliest time that a rehearsal of a new run can start at: what earlier ones have made is ready by
+    /// then, so that it can be used again.
+    ///
+    /// # Errors
+    /// A storage error for the state file.
+    pub(crate) fn earliest_anew(&self, now: Timestamp) -> Result<Timestamp, CommandError> {
+        Ok(Simulator::over_at(&self.state_file)?.map_or(now, |over| over.max(now)))
+    }
+
     /// Starts the simulator, with a clock that starts at `now`, and connects to it; in a runtime, whose time it takes.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::model::{Balance, Credits};
 
 use super::account::Charge;
 use super::seed::{Id, RequestDigest};
-use super::task::{Millis, Task};
+use super::task::{Ending, Millis, Task};
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,19 @@ impl Event {
             Self::Opened { at, .. } | Self::ToppedUp { at, .. } | Self::Refused { at, .. } => *at,
             Self::Accepted(acceptance) => acceptance.at,
         }
+    }
+
+    /// Returns when all that it began is over; a task that never ends does not count.
+    pub(crate) fn over_at(&self) -> Millis {
+        let tasks = match self {
+            Self::Accepted(acceptance) => acceptance.tasks.as_slice(),
+            _ => &[],
+        };
+        let ends = tasks
+            .iter()
+            .filter(|task| task.ending != Ending::Never)
+            .map(|task| task.submitted.saturating_add(task.takes));
+        ends.fold(self.at(), Millis::max)
     }
 }
 

@@ -143,11 +143,26 @@ impl Simulator {
     /// # Errors
     /// [`SimError::StateFile`] when there is a file and it can't be used.
     pub fn last_event(state_file: &Path) -> Result<Option<Timestamp>, SimError> {
+        Self::last_of(state_file, Event::at)
+    }
+
+    /// Finds out when the last task of a state file is over.
+    ///
+    /// # Errors
+    /// [`SimError::StateFile`] when there is a file and it can't be used.
+    pub fn over_at(state_file: &Path) -> Result<Option<Timestamp>, SimError> {
+        Self::last_of(state_file, Event::over_at)
+    }
+
+    fn last_of(
+        state_file: &Path,
+        time: impl Fn(&Event) -> i64,
+    ) -> Result<Option<Timestamp>, SimError> {
         if !state_file.exists() {
             return Ok(None);
         }
         let mut last = None;
-        Journal::open(state_file, |event| last = last.max(Some(event.at())))?;
+        Journal::open(state_file, |event| last = last.max(Some(time(&event))))?;
         Ok(last.and_then(|at| Timestamp::from_millisecond(at).ok()))
     }
 

@@ -271,7 +271,7 @@ fn connect(
         return Ok((connect::over_network(&batch.settings, context)?, None));
     }
     let rehearsal = Rehearsal::take(context)?;
-    let now = rehearsal.earliest(batch.start(context))?;
+    let now = rehearsal.earliest_anew(batch.start(context))?;
     let simulator = &batch.manifest.provider.simulator;
     let (connection, _) =
         rehearsal.connect(&batch.settings, simulator, Start::NewRun, now, context)?;
