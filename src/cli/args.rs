@@ -159,6 +159,30 @@ pub(crate) struct OptionArgs {
     /// Give a variable of the manifest another value of the same type; again for more
     #[arg(long = "var", value_name = "NAME=VALUE", env = "SETLIST_VAR", hide_env = true, value_parser = values::pair)]
     pub(crate) vars: Vec<(String, String)>,
+
+    /// Only these jobs, and what they need: `song`, `cue[17]`, `song#2`, with `*` and `?`; several with commas
+    #[arg(
+        long,
+        value_name = "JOB",
+        env = "SETLIST_ONLY",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    pub(crate) only: Vec<String>,
+
+    /// Only jobs that have one of these tags, and what they need
+    #[arg(
+        long = "tag",
+        value_name = "TAG",
+        env = "SETLIST_TAG",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    pub(crate) tags: Vec<String>,
+
+    /// Only the first N rows of each `for_each`, and what they refer to
+    #[arg(long, value_name = "N", env = "SETLIST_SAMPLE", hide_env = true, value_parser = values::at_least_one)]
+    pub(crate) sample: Option<u32>,
 }
 
 impl OptionArgs {
@@ -167,14 +191,29 @@ impl OptionArgs {
         ManifestOptions {
             profile: self.profile.clone(),
             vars: self.vars.clone(),
+            only: self.only.clone(),
+            tags: self.tags.clone(),
+            sample: self.sample,
         }
     }
 }
 
 impl From<ManifestOptions> for OptionArgs {
     fn from(options: ManifestOptions) -> Self {
-        let ManifestOptions { profile, vars } = options;
-        Self { profile, vars }
+        let ManifestOptions {
+            profile,
+            vars,
+            only,
+            tags,
+            sample,
+        } = options;
+        Self {
+            profile,
+            vars,
+            only,
+            tags,
+            sample,
+        }
     }
 }
 

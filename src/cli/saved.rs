@@ -128,6 +128,18 @@ impl SavedPlan {
                 "--var",
                 !given.vars.is_empty() && given.vars != planned.vars,
             ),
+            (
+                "--only",
+                !given.only.is_empty() && given.only != planned.only,
+            ),
+            (
+                "--tag",
+                !given.tags.is_empty() && given.tags != planned.tags,
+            ),
+            (
+                "--sample",
+                given.sample.is_some() && given.sample != planned.sample,
+            ),
         ]
         .into_iter()
         .filter(|(_, is_changed)| *is_changed)

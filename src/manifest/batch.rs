@@ -7,6 +7,7 @@ use crate::model::{Fingerprint, JobId, Ordinal};
 
 use super::entry::Entry;
 use super::shelf::Shelf;
+use super::select::Selection;
 use super::source::{Format, Source};
 
 /// All entries of a manifest, compiled.
@@ -24,6 +25,8 @@ pub(super) struct Batch {
     pub(super) referred: Vec<bool>,
     /// The local files that jobs name.
     pub(super) shelf: Shelf,
+    /// Which of the jobs are asked for, when not all are.
+    pub(super) selection: Option<Selection>,
     /// The date on which the run starts, as `YYYY-MM-DD`, once it is known.
     pub(super) date: Option<String>,
 }
@@ -70,7 +73,33 @@ pub struct Draft<'a> {
     pub input: &'a dyn Fn(&str) -> Option<&'a Value>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// Returns the same job in another place.
+    pub(super) fn moved<'s>(
+        &self,
+        ordinal: Ordinal,
+        needs: &'s [Ordinal],
+        input: &'s dyn Fn(&str) -> Option<&'s Value>,
+    ) -> Draft<'s>
+    where
+        'a: 's,
+    {
+        Draft {
+            ordinal,
+            entry_index: self.entry_index,
+            entry: self.entry,
+            row: self.row,
+            take: self.take,
+            operation: self.operation,
+            chosen_because: self.chosen_because,
+            fingerprint: self.fingerprint,
+            inputs: self.inputs,
+            needs,
+            save: self.save,
+            input,
+        }
+    }
+
     /// Returns the job's name: `song`, `song#2`, `cue[17]`, `cue[17]#2`.
     #[must_use]
     pub fn id(&self) -> JobId {

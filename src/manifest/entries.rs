@@ -176,6 +176,7 @@ impl<'a> BatchReader<'a> {
                 priority: head.section.whole("priority").unwrap_or(0),
             },
             span: head.id_span,
+            tags: tags(head),
             takes: head.section.whole("takes").unwrap_or(1),
             rows,
             columns,
@@ -207,6 +208,15 @@ impl<'a> BatchReader<'a> {
         }
         needs
     }
+}
+
+fn tags(head: &Head<'_>) -> Vec<String> {
+    let items = match head.section.node("tags").map(|node| &node.tree) {
+        Some(Tree::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let texts = items.iter().filter_map(Node::as_text);
+    texts.map(str::to_owned).collect()
 }
 
 fn compile_save(compiler: &mut Compiler<'_>, head: &Head<'_>) -> Option<(SavePath, Span)> {

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) info: EntryInfo,
     /// Where its id stands.
     pub(super) span: Span,
+    /// What it can be chosen by.
+    pub(super) tags: Vec<String>,
     /// How many takes; at least 1.
     pub(super) takes: u32,
     pub(super) rows: RowSource,

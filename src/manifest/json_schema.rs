@@ -9,6 +9,8 @@ use super::schema::{Key, MANIFEST, Shape};
 
 /// Any text with a reference in it: what it becomes is not known to an editor.
 const REFERENCE: &str = r"\$\{";
+/// What a name is made of.
+const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 
 /// Returns the JSON Schema (draft 2020-12) of manifests for a catalog.
 #[must_use]
@@ -51,7 +53,7 @@ fn shape(shape: &Shape, catalog: &Catalog) -> Value {
     match shape {
         Shape::Text | Shape::SavePath => json!({"type": "string", "minLength": 1}),
         Shape::Word(words) => json!({"enum": words}),
-        Shape::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+        Shape::Id => json!({"type": "string", "pattern": NAME}),
         Shape::Origin => json!({"type": "string", "pattern": "^https?://"}),
         Shape::Variable => json!({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
         Shape::Whole { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
@@ -76,6 +78,7 @@ fn shape(shape: &Shape, catalog: &Catalog) -> Value {
         }
         Shape::Operation => json!({"enum": catalog.names().collect::<Vec<_>>()}),
         Shape::JobIds => json!({"type": "array", "items": {"type": "string"}}),
+        Shape::Names => json!({"type": "array", "items": {"type": "string", "pattern": NAME}}),
         Shape::Rows => json!({"type": ["string", "array"]}),
         Shape::List => json!({"type": "array"}),
     }

@@ -4,44 +4,69 @@ use crate::model::ManifestOptions;
 
 use super::diagnostic::{Problem, ProblemKind, Problems, did_you_mean, listed};
 use super::overlay::overlay;
-use super::schema::PROFILE;
+use super::schema::{Key, MANIFEST, PROFILE};
+use super::select::Asked;
 use super::source::Source;
 use super::tree::{Member, Node, Span, Tree};
 
-/// Applies the options; what they name and the manifest does not have is a problem, with the option as its place.
+/// Applies the options, and returns which jobs are asked for.
+///
+/// What they name and the manifest does not have is a problem, with the option as its place.
 pub(super) fn apply(
     root: &mut Node,
     options: &ManifestOptions,
     source: &mut Source,
     problems: &mut Problems,
-) {
+) -> Asked {
+    let mut sample = None;
     if let Some(name) = &options.profile {
-        apply_profile(root, name, source, problems);
+        sample = apply_profile(root, name, source, problems);
     }
     for (name, value) in &options.vars {
         if let Err(problem) = set_var(root, name, value, source) {
             problems.push(problem);
         }
     }
+    let mut said = |label: &str, names: &[String]| {
+        let name = |name: &String| (name.clone(), source.add(label, name).1);
+        names.iter().map(name).collect()
+    };
+    Asked {
+        only: said("--only", &options.only),
+        tags: said("--tag", &options.tags),
+        sample: options.sample.or(sample),
+    }
 }
 
-fn apply_profile(root: &mut Node, name: &str, source: &mut Source, problems: &mut Problems) {
+/// Lays a profile over the manifest; returns how many rows it asks for.
+fn apply_profile(
+    root: &mut Node,
+    name: &str,
+    source: &mut Source,
+    problems: &mut Problems,
+) -> Option<u32> {
     let profiles = root.get("profile").map(|member| &member.node);
     let found = profiles.and_then(|profiles| profiles.get(name)).cloned();
     if let Some(Member { mut node, .. }) = found {
         // What is wrong with a profile is told where all of them are checked.
+        let sample = match node.get("sample").map(|member| &member.node.tree) {
+            Some(Tree::Whole(rows)) => u32::try_from(*rows).ok(),
+            _ => None,
+        };
         if let Tree::Table(members) = &mut node.tree {
-            members.retain(|member| PROFILE.iter().any(|key| key.name == member.key));
+            let is_known = |keys: &[Key], name: &str| keys.iter().any(|key| key.name == name);
+            members.retain(|it| is_known(PROFILE, &it.key) && is_known(MANIFEST, &it.key));
             node.span = root.span;
-            overlay(root, node, PROFILE);
+            overlay(root, node, MANIFEST);
         }
-        return;
+        return sample;
     }
     let (_, span) = source.add("--profile", name);
     let problem = Problem::new(ProblemKind::Reference, format!("unknown profile `{name}`"));
     let known = profiles.map_or(&[][..], Node::members).iter();
     let known: Vec<&str> = known.map(|member| member.key.as_str()).collect();
     problems.push(unknown(problem.at(source.place(span)), name, &known));
+    None
 }
 
 /// Says which of the known names was perhaps meant, and which there are.

@@ -18,6 +18,7 @@ use super::expand;
 use super::options;
 use super::schema::{MANIFEST, Shape};
 use super::section::Section;
+use super::select::Selection;
 use super::settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
 use super::shelf::Shelf;
 use super::source::{Format, Source};
@@ -95,14 +96,17 @@ impl Manifest {
         self.batch.date = Some(date.to_string());
     }
 
-    /// Hands every job to `sink`, upstream first, until it breaks off.
+    /// Hands every job that is asked for to `sink`, upstream first, until it breaks off; what they need comes along.
     ///
     /// Places count up from 0. Once a problem is found the sink is not called any more.
     ///
     /// # Errors
     /// All problems of the rows.
     pub fn expand(&self, catalog: &Catalog, sink: &mut expand::Sink<'_>) -> Result<(), Problems> {
-        expand::expand(&self.batch, catalog, true, sink)
+        match &self.batch.selection {
+            None => expand::expand(&self.batch, catalog, true, sink),
+            Some(selection) => selection.expand(&self.batch, catalog, sink),
+        }
     }
 
     /// Returns the local files that jobs name, as far as they were expanded: SHA-256 in hexadecimal, and where each is.
@@ -171,7 +175,7 @@ impl Manifest {
         }
         let mut problems = Problems::default();
         let profiles = root.get("profile").map(|member| member.node.clone());
-        options::apply(&mut root, options, &mut source, &mut problems);
+        let asked = options::apply(&mut root, options, &mut source, &mut problems);
         let uploads = add_uploads(&mut root, catalog);
         let top = Section::read(&source, &root, MANIFEST, "", &mut problems);
         let mut manifest = head(&source, format, &top, folder, options, &mut problems);
@@ -192,6 +196,7 @@ impl Manifest {
         }
         let order = order(&source, &entries, &needs, &mut problems);
         let referred = referred(&entries);
+        let selection = Selection::of(asked, &entries, &source, &mut problems);
         problems.or(())?;
         manifest.batch = Batch {
             infos: entries.iter().map(|entry| entry.info.clone()).collect(),
@@ -201,6 +206,7 @@ impl Manifest {
             order,
             referred,
             shelf: Shelf::new(folder),
+            selection,
             date: Some(SAMPLE_DATE.to_owned()),
         };
         // Rows in the manifest itself, and indexes into results, are known well enough to be looked at now.
@@ -260,6 +266,7 @@ fn head(
             order: Vec::new(),
             referred: Vec::new(),
             shelf: Shelf::default(),
+            selection: None,
             date: None,
         },
     }

@@ -48,6 +48,8 @@ pub(super) enum Shape {
     Inputs,
     /// A list of job ids.
     JobIds,
+    /// A list of names.
+    Names,
     /// A file, the results of a job, or a list of rows.
     Rows,
     /// A relative path below the output folder.
@@ -135,6 +137,11 @@ pub(super) static PROFILE: &[Key] = &[
         "defaults",
         Shape::Defaults,
         "Parameters for all jobs of an operation.",
+    ),
+    optional(
+        "sample",
+        SOME,
+        "Of each `for_each`, only so many of the first rows; what they refer to comes along.",
     ),
 ];
 
@@ -305,6 +312,11 @@ static JOB: &[Key] = &[
             max: i32::MAX as i64,
         },
         "Jobs with a higher number start first.",
+    ),
+    optional(
+        "tags",
+        Shape::Names,
+        "Words to choose the job by: `--tag TAG`.",
     ),
     optional(
         "save",

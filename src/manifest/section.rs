@@ -130,6 +130,13 @@ fn wrong_shape(node: &Node, shape: &Shape) -> Option<(String, Option<String>)> {
         }
         (Shape::Duration, Tree::Text(text)) => unit_error(parse_duration(text).err()),
         (Shape::Rate, Tree::Text(text)) => unit_error(parse_rate(text).err()),
+        (Shape::Names, Tree::List(items)) => {
+            let wrong = |item: &Node| match item.as_text() {
+                Some(text) => wrong_text(text, true),
+                None => is("a list of names"),
+            };
+            items.iter().find_map(wrong)
+        }
         (Shape::JobIds, Tree::List(items)) if items.iter().any(|item| item.as_text().is_none()) => {
             is("a list of job ids")
         }
@@ -174,6 +181,7 @@ const fn takes(shape: &Shape) -> &'static str {
         Shape::Sections(_) => "a list of tables: begin each with `[[job]]`",
         Shape::Operation => "the name of an operation",
         Shape::JobIds => "a list of job ids",
+        Shape::Names => "a list of names",
         Shape::Rows => "a file, `jobs.ID.clips`, or a list of rows",
         Shape::List => "a list",
     }

@@ -12,6 +12,15 @@ pub struct ManifestOptions {
     /// Variables with other values, by name, as they were typed; the last of a name holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vars: Vec<(String, String)>,
+    /// Names of entries and jobs that are wanted, `*` and `?` allowed; all when there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Tags of which a wanted job has one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Of each `for_each`, only so many of the first rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
 }
 
 impl ManifestOptions {

@@ -167,3 +167,124 @@ fn a_saved_plan_keeps_its_options() {
     assert!(again.contains("nothing to buy"), "{again}");
     env.run_ok(2, &["plan", "cues.toml", "--detailed-exitcode"]);
 }
+
+const TOUR: &str = r#"
+name = "tour"
+
+[profile.dev]
+sample = 1
+budget.run = 10
+
+[[job]]
+id = "cue"
+for_each = ["rain", "sun", "sea"]
+operation = "suno.create"
+tags = ["rough"]
+with = { description = "${each}" }
+
+[[job]]
+id = "wav"
+for_each = "jobs.cue.clips"
+operation = "suno.wav"
+with = { clip = "${each.clip_id}" }
+"#;
+
+/// Returns the jobs of the last run of a manifest and what each was charged.
+fn charged(env: &TestEnv, name: &str) -> Vec<String> {
+    let report = env.read(&format!("out/{name}/spend.csv"));
+    let row = |row: &str| {
+        let cells: Vec<&str> = row.split(',').collect();
+        format!("{} {}", cells[1], cells[7])
+    };
+    report.lines().skip(1).map(row).collect()
+}
+
+#[test]
+fn a_part_is_run_first_and_the_rest_buys_only_what_is_new() {
+    let env = TestEnv::new();
+    env.write("tour.toml", TOUR);
+    assert_eq!(
+        env.run_ok(0, &["check", "tour.toml", "--sample", "1"]),
+        "tour: 2 jobs, 1 profile, no problems\n"
+    );
+    env.run_ok(0, &["run", "tour.toml", "--only", "wav[3]"]);
+    assert_eq!(charged(&env, "tour"), ["cue[2] 10", "wav[3] 10"]);
+    env.run_ok(0, &["run", "tour.toml", "--tag", "rough", "--sample", "2"]);
+    assert_eq!(charged(&env, "tour"), ["cue[1] 10", "cue[2] 0"]);
+    let said = fails(
+        &env,
+        &[
+            "run",
+            "tour.toml",
+            "--profile",
+            "dev",
+            "--only",
+            "cue,wav[1]",
+            "--max-credits",
+            "9",
+        ],
+    );
+    assert!(said.contains("costs 10 credits, 1 more than"), "{said}");
+    env.run_ok(0, &["run", "tour.toml"]);
+    let whole = charged(&env, "tour");
+    let paid: Vec<&String> = whole.iter().filter(|row| row.ends_with(" 10")).collect();
+    assert_eq!(whole.len(), 9, "{whole:?}");
+    assert_eq!(paid.len(), 1 + 5, "{whole:?}");
+}
+
+#[test]
+fn a_saved_plan_keeps_its_selection() {
+    let env = TestEnv::new();
+    env.write("tour.toml", TOUR);
+    env.run_ok(
+        0,
+        &[
+            "plan",
+            "tour.toml",
+            "--only",
+            "wav[1],cue[2]",
+            "-o",
+            "tour.plan",
+        ],
+    );
+    for flags in [
+        &["--only", "cue"][..],
+        &["--tag", "rough"],
+        &["--sample", "1"],
+    ] {
+        let said = fails(&env, &[&["run", "tour.plan"], flags].concat());
+        assert!(
+            said.starts_with("exit: 2\nerror: a saved plan is carried out as it is"),
+            "{said}"
+        );
+    }
+    env.run_ok(0, &["run", "tour.plan", "--only", "wav[1],cue[2]"]);
+    assert_eq!(
+        charged(&env, "tour"),
+        ["cue[1] 10", "cue[2] 10", "wav[1] 10"]
+    );
+}
+
+#[test]
+fn a_run_that_stopped_goes_on_with_its_own_jobs() {
+    let env = TestEnv::new();
+    env.write(
+        "tour.toml",
+        &format!("{TOUR}\n[provider.simulator]\nfaults = [\"402@2\"]\n"),
+    );
+    env.run_ok(
+        8,
+        &[
+            "run",
+            "tour.toml",
+            "--sample",
+            "2",
+            "--only",
+            "cue",
+            "--concurrency",
+            "1",
+        ],
+    );
+    env.run_ok(0, &["resume"]);
+    assert_eq!(charged(&env, "tour"), ["cue[1] 10", "cue[2] 10"]);
+}

@@ -4,6 +4,7 @@ mod drafts;
 mod options;
 mod problems;
 mod rows;
+mod selected;
 
 use std::ops::ControlFlow;
 use std::path::Path;

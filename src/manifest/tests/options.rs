@@ -151,7 +151,7 @@ fn every_profile_is_checked_whichever_is_chosen() {
     26 | nam = 1
        | ^^^
        |
-       = hint: the keys are `provider`, `limits`, `budget`, `prices`, `vars` and `defaults`
+       = hint: the keys are `provider`, `limits`, `budget`, `prices`, `vars`, `defaults` and `sample`
     "#);
     assert_eq!(wrong(&text, &with_profile("dev")), told);
     // What the chosen one has wrong is told once.

@@ -778,7 +778,7 @@ error: unknown key `matrix` in job `song`
 6 | matrix = { a = [1] }
   | ^^^^^^
   |
-  = hint: the keys are `id`, `operation`, `with`, `needs`, `takes`, `for_each`, `priority` and `save`
+  = hint: the keys are `id`, `operation`, `with`, `needs`, `takes`, `for_each`, `priority`, `tags` and `save`
 "#);
 }
 
