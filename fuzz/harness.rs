@@ -43,7 +43,7 @@ fn plan_as(bytes: &[u8], format: Format) -> Result<(), Problems> {
         &ManifestOptions::default(),
         catalog,
     )?;
-    if !manifest.row_files().is_empty() {
+    if !manifest.files().is_empty() {
         return Ok(());
     }
     let mut jobs = 0;

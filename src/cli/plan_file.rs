@@ -38,7 +38,7 @@ pub(crate) struct PlanHead {
     made_by: String,
     /// The manifest.
     pub(crate) manifest_path: String,
-    /// The row files that the manifest reads.
+    /// The files that the manifest reads: those it includes, and those of its rows.
     pub(crate) files: Vec<PinnedFile>,
     /// Whose credits it is to spend.
     pub(crate) account: AccountId,

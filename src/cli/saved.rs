@@ -70,12 +70,12 @@ pub(crate) fn save(
     plan_file::write(path, &head, &judged.plan)
 }
 
-/// Digests the row files of a manifest.
+/// Digests the files that a manifest reads.
 ///
 /// # Errors
 /// A usage error for one that can't be read.
 pub(crate) fn pin_files(batch: &Batch) -> Result<Vec<PinnedFile>, CommandError> {
-    let files = batch.manifest.row_files().into_iter();
+    let files = batch.manifest.files().into_iter();
     let pinned = files.map(|(name, path)| {
         plan_file::pin(name, path).map_err(|error| {
             CommandError::new(ErrorKind::Usage, error).context(format!("`{name}` can't be read"))
@@ -227,7 +227,7 @@ impl SavedPlan {
         moved.extend(aged(head.made_at, now, max_age.unwrap_or(DEFAULT_MAX_AGE)));
         if self.plan.header().manifest_digest != batch.manifest.digest {
             moved.push(format!(
-                "manifest `{}`: its text changed",
+                "manifest `{}`: its text changed, or one that it includes",
                 head.manifest_path
             ));
         }

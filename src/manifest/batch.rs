@@ -6,9 +6,11 @@ use crate::catalog::OperationId;
 use crate::model::{Fingerprint, JobId, Ordinal};
 
 use super::entry::Entry;
-use super::shelf::Shelf;
+use super::include::Included;
 use super::select::Selection;
+use super::shelf::Shelf;
 use super::source::{Format, Source};
+use super::tree::Member;
 
 /// All entries of a manifest, compiled.
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub(super) struct Batch {
     pub(super) shelf: Shelf,
     /// Which of the jobs are asked for, when not all are.
     pub(super) selection: Option<Selection>,
+    /// The files that the manifest includes.
+    pub(super) included: Vec<Included>,
+    /// What the jobs have in common, as it holds after all options.
+    pub(super) shared: Vec<Member>,
     /// The date on which the run starts, as `YYYY-MM-DD`, once it is known.
     pub(super) date: Option<String>,
 }

@@ -78,6 +78,9 @@ fn shape(shape: &Shape, catalog: &Catalog) -> Value {
         }
         Shape::Operation => json!({"enum": catalog.names().collect::<Vec<_>>()}),
         Shape::JobIds => json!({"type": "array", "items": {"type": "string"}}),
+        Shape::Files => {
+            json!({"type": "array", "items": {"type": "string", "pattern": r"\.(toml|yaml|yml)$"}})
+        }
         Shape::Names => json!({"type": "array", "items": {"type": "string", "pattern": NAME}}),
         Shape::Rows => json!({"type": ["string", "array"]}),
         Shape::List => json!({"type": "array"}),

@@ -15,6 +15,7 @@ mod expand;
 mod glob;
 mod graph;
 mod heads;
+mod include;
 mod json_schema;
 mod made;
 mod options;

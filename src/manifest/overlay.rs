@@ -44,6 +44,13 @@ fn join(base: &mut Node, over: Node, both: &dyn Fn(&str, &mut Node, Node)) {
     }
 }
 
+/// Takes a key out of a table.
+pub(super) fn take(node: &mut Node, key: &str) {
+    if let Tree::Table(members) = &mut node.tree {
+        members.retain(|member| member.key != key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::schema::MANIFEST;

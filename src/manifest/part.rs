@@ -109,12 +109,14 @@ impl Part<'_> {
             Problem::new(ProblemKind::File, message.to_owned()).help("write the manifest to a file")
         })?;
         let mut root = source.parse(format)?;
-        anchor(&mut root, &self.manifest.folder);
         if let Tree::Table(members) = &mut root.tree {
+            members.retain(|member| member.key == "job");
+            members.extend(self.manifest.batch.shared.iter().cloned());
             for member in members.iter_mut().filter(|member| member.key == "job") {
                 self.cut(&mut member.node, rows_at);
             }
         }
+        anchor(&mut root, &self.manifest.folder);
         Ok(write(&root, &self.manifest.name))
     }
 

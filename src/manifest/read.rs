@@ -15,6 +15,7 @@ use super::diagnostic::{Problem, ProblemKind, Problems};
 use super::entries::{BatchReader, order, referred};
 use super::entry::{Defaults, Entry};
 use super::expand;
+use super::include::{Included, Includes};
 use super::options;
 use super::schema::{MANIFEST, Shape};
 use super::section::Section;
@@ -22,7 +23,7 @@ use super::select::Selection;
 use super::settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
 use super::shelf::Shelf;
 use super::source::{Format, Source};
-use super::tree::{Node, Tree};
+use super::tree::{Member, Node, Tree};
 use super::uploads::{Upload, add_uploads};
 
 impl Manifest {
@@ -111,7 +112,7 @@ impl Manifest {
 
     /// Returns the local files that jobs name, as far as they were expanded: SHA-256 in hexadecimal, and where each is.
     #[must_use]
-    pub fn files(&self) -> BTreeMap<String, PathBuf> {
+    pub fn local_files(&self) -> BTreeMap<String, PathBuf> {
         self.batch.shelf.files()
     }
 
@@ -164,7 +165,7 @@ impl Manifest {
         options: &ManifestOptions,
         catalog: &Catalog,
     ) -> Result<Self, Problems> {
-        let mut root = source.parse(format)?;
+        let root = source.parse(format)?;
         if !matches!(root.tree, Tree::Table(_)) {
             let label = &source.label;
             let message = match root.tree {
@@ -174,11 +175,14 @@ impl Manifest {
             return Err(Problem::new(ProblemKind::Syntax, message).into());
         }
         let mut problems = Problems::default();
+        let (mut root, included) = Includes::new(&mut source, &mut problems).read(root, folder);
         let profiles = root.get("profile").map(|member| member.node.clone());
         let asked = options::apply(&mut root, options, &mut source, &mut problems);
+        let shared = shared(&root);
         let uploads = add_uploads(&mut root, catalog);
         let top = Section::read(&source, &root, MANIFEST, "", &mut problems);
         let mut manifest = head(&source, format, &top, folder, options, &mut problems);
+        manifest.digest = digest(&source, &included, options);
         let mut reader = BatchReader {
             source: &source,
             catalog,
@@ -207,6 +211,8 @@ impl Manifest {
             referred,
             shelf: Shelf::new(folder),
             selection,
+            included,
+            shared,
             date: Some(SAMPLE_DATE.to_owned()),
         };
         // Rows in the manifest itself, and indexes into results, are known well enough to be looked at now.
@@ -251,7 +257,7 @@ fn head(
         name: name.unwrap_or_else(|| stem.map_or_else(|| "-".to_owned(), Into::into)),
         path: source.label.to_string(),
         folder: folder.to_owned(),
-        digest: digest(source, options),
+        digest: String::new(),
         profiles: profiles.iter().map(|it| it.key.clone()).collect(),
         options: options.clone(),
         provider,
@@ -267,21 +273,35 @@ fn head(
             referred: Vec::new(),
             shelf: Shelf::default(),
             selection: None,
+            included: Vec::new(),
+            shared: Vec::new(),
             date: None,
         },
     }
 }
 
 /// Digests what a manifest is made of: its text alone when nothing is said beside it.
-fn digest(source: &Source, options: &ManifestOptions) -> String {
+fn digest(source: &Source, included: &[Included], options: &ManifestOptions) -> String {
     let mut digest = Sha256::new();
     digest.update(source.text.as_bytes());
+    for file in included {
+        // No byte of UTF-8: two texts are never one.
+        digest.update([0xff]);
+        digest.update(file.text.as_bytes());
+    }
     if !options.is_empty() {
-        digest.update([0]);
+        digest.update([0xfe]);
         digest.update(json!(options).to_string());
     }
     let bytes = digest.finalize();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns what the jobs have in common, as it holds after all options.
+fn shared(root: &Node) -> Vec<Member> {
+    let members = root.members().iter();
+    let kept = members.filter(|member| !matches!(&*member.key, "job" | "include" | "profile"));
+    kept.cloned().collect()
 }
 
 /// Reads the settings of a manifest or of a profile.

@@ -50,6 +50,8 @@ pub(super) enum Shape {
     JobIds,
     /// A list of names.
     Names,
+    /// A list of files.
+    Files,
     /// A file, the results of a job, or a list of rows.
     Rows,
     /// A relative path below the output folder.
@@ -96,6 +98,11 @@ pub(super) static MANIFEST: &[Key] = &[
         Shape::Text,
         "The batch's name; the file's name when not given.",
     ),
+    optional(
+        "include",
+        Shape::Files,
+        "Files with `vars`, `defaults` and profiles that several manifests share; later ones win, and the manifest over all.",
+    ),
     optional("provider", Shape::Section(PROVIDER), "Who does the work."),
     optional("limits", Shape::Section(LIMITS), "How fast to go."),
     optional("budget", Shape::Section(BUDGET), "What may be spent."),
@@ -124,6 +131,18 @@ pub(super) static MANIFEST: &[Key] = &[
         Shape::Sections(JOB),
         "one `[[job]]` for each kind of work.",
     ),
+];
+
+/// A file that manifests include.
+pub(super) static INCLUDED: &[Key] = &[
+    optional("include", Shape::Files, "More such files."),
+    optional("vars", Shape::Values, "Values of variables."),
+    optional(
+        "defaults",
+        Shape::Defaults,
+        "Parameters for all jobs of an operation.",
+    ),
+    optional("profile", Shape::Profiles(PROFILE), "Settings by name."),
 ];
 
 /// `[profile.NAME]`: what it says is laid over the manifest's own.
@@ -347,5 +366,6 @@ mod tests {
     #[test]
     fn every_key_is_named_once_and_documented() {
         visit(MANIFEST, "");
+        visit(INCLUDED, "");
     }
 }

@@ -130,6 +130,13 @@ fn wrong_shape(node: &Node, shape: &Shape) -> Option<(String, Option<String>)> {
         }
         (Shape::Duration, Tree::Text(text)) => unit_error(parse_duration(text).err()),
         (Shape::Rate, Tree::Text(text)) => unit_error(parse_rate(text).err()),
+        (Shape::Files, Tree::List(items)) => {
+            let wrong = |item: &Node| match item.as_text() {
+                Some(text) => wrong_text(text, false),
+                None => is("a list of files"),
+            };
+            items.iter().find_map(wrong)
+        }
         (Shape::Names, Tree::List(items)) => {
             let wrong = |item: &Node| match item.as_text() {
                 Some(text) => wrong_text(text, true),
@@ -182,6 +189,7 @@ const fn takes(shape: &Shape) -> &'static str {
         Shape::Operation => "the name of an operation",
         Shape::JobIds => "a list of job ids",
         Shape::Names => "a list of names",
+        Shape::Files => "a list of files",
         Shape::Rows => "a file, `jobs.ID.clips`, or a list of rows",
         Shape::List => "a list",
     }

@@ -87,10 +87,14 @@ pub struct BudgetSettings {
 }
 
 impl Manifest {
-    /// Returns the row files it reads, each once: as it names them, and where they are.
+    /// Returns the files it reads, each once, those it includes before those of its rows: as they are named, and where
+    /// they are.
     #[must_use]
-    pub fn row_files(&self) -> Vec<(&str, &Path)> {
-        let mut files: Vec<(&str, &Path)> = Vec::new();
+    pub fn files(&self) -> Vec<(&str, &Path)> {
+        let included = self.batch.included.iter();
+        let mut files: Vec<(&str, &Path)> = included
+            .map(|file| (file.name.as_str(), file.path.as_path()))
+            .collect();
         for entry in &self.batch.entries {
             if let RowSource::File(file, _) = &entry.rows
                 && files.iter().all(|(_, known)| *known != file.path)

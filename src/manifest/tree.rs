@@ -33,6 +33,13 @@ impl Span {
         }
     }
 
+    const fn ahead(self, bytes: u32) -> Self {
+        Self {
+            start: self.start.saturating_add(bytes),
+            end: self.end.saturating_add(bytes),
+        }
+    }
+
     /// Returns the span as a range of indexes.
     #[must_use]
     pub const fn range(self) -> std::ops::Range<usize> {
@@ -78,6 +85,21 @@ impl Node {
             Tree::Text(_) => "text",
             Tree::List(_) => "a list",
             Tree::Table(_) => "a table",
+        }
+    }
+
+    /// Moves all places, to where the text begins among others.
+    pub(super) fn move_by(&mut self, bytes: u32) {
+        self.span = self.span.ahead(bytes);
+        match &mut self.tree {
+            Tree::List(items) => items.iter_mut().for_each(|item| item.move_by(bytes)),
+            Tree::Table(members) => {
+                for member in members {
+                    member.key_span = member.key_span.ahead(bytes);
+                    member.node.move_by(bytes);
+                }
+            }
+            _ => {}
         }
     }
 

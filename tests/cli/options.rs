@@ -288,3 +288,67 @@ fn a_run_that_stopped_goes_on_with_its_own_jobs() {
     env.run_ok(0, &["resume"]);
     assert_eq!(charged(&env, "tour"), ["cue[1] 10", "cue[2] 10"]);
 }
+
+#[test]
+fn a_saved_plan_is_held_to_what_the_manifest_includes() {
+    let env = TestEnv::new();
+    env.write("house.toml", "[vars]\nmood = \"calm\"\n");
+    let manifest = "name = \"house\"\ninclude = [\"house.toml\"]\n[[job]]\nid = \"cue\"\noperation = \"lyrics.generate\"\n\
+        with = { description = \"${vars.mood}\" }\n";
+    env.write("m.toml", manifest);
+    env.run_ok(0, &["plan", "m.toml", "-o", "m.plan"]);
+    env.write("house.toml", "[vars]\nmood = \"loud\"\n");
+    let said = fails(&env, &["run", "m.plan"]);
+    assert_snapshot!(said, @r#"
+    exit: 2
+    error: what this plan was made of has moved: nothing was started
+      manifest `$WORK/m.toml`: its text changed, or one that it includes
+      file `house.toml`: its text changed, 21 → 21 bytes
+      jobs of `cue`: 1 changed, +0 credits
+    hint: plan again: setlist plan $WORK/m.toml -o FILE.plan
+    "#);
+    env.write("house.toml", "[vars]\nmood = \"calm\"\n");
+    env.run_ok(0, &["run", "m.plan"]);
+    assert_eq!(charged(&env, "house"), ["cue 5"]);
+}
+
+#[test]
+fn what_does_not_fit_is_written_with_the_options_it_was_planned_with() {
+    let env = TestEnv::new();
+    env.write(
+        "house.toml",
+        "[vars]\nmood = \"calm\"\n[profile.dev]\nvars.mood = \"dull\"\n",
+    );
+    let tour = TOUR.replace(
+        "name = \"tour\"",
+        "name = \"tour\"\ninclude = [\"house.toml\"]",
+    );
+    let tour = tour.replace("\"${each}\"", "\"${each} ${vars.mood}\"");
+    env.write("tour.toml", &tour);
+    let part = [
+        "plan",
+        "tour.toml",
+        "--offline",
+        "--profile",
+        "dev",
+        "--sample",
+        "2",
+        "--only",
+        "cue",
+    ];
+    env.run_ok(
+        0,
+        &[&part[..], &["--fit", "10", "--remainder", "rest.toml"]].concat(),
+    );
+    let rest = env.read("rest.toml");
+    assert!(
+        rest.contains("\"dull\"") && !rest.contains("include") && !rest.contains("profile"),
+        "{rest}"
+    );
+    env.run_ok(0, &["run", "rest.toml"]);
+    let left = env.run_ok(0, &part);
+    assert!(
+        left.contains("cue[2]  suno.create        0  reused"),
+        "{left}"
+    );
+}

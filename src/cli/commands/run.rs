@@ -316,7 +316,7 @@ fn settings(
 }
 
 fn local_files(batch: &Batch) -> BTreeMap<String, String> {
-    let files = batch.manifest.files().into_iter();
+    let files = batch.manifest.local_files().into_iter();
     files
         .map(|(digest, path)| (digest, path.to_string_lossy().into_owned()))
         .collect()

@@ -1,6 +1,7 @@
 //! Tests of the room as a whole: manifests in, drafts or problems out.
 
 mod drafts;
+mod includes;
 mod options;
 mod problems;
 mod rows;
