@@ -23,8 +23,8 @@ use setlist::catalog::Catalog;
 use setlist::exec::{Ending, Engine, RunOptions, carry_out, control};
 use setlist::ledger::{Ledger, NewRun};
 use setlist::model::{
-    AccountId, Credits, Family, Fingerprint, JobId, NewJob, Ordinal, Rate, RunId, RunSettings,
-    SharedClock, SpendLimits, StopRules, SystemClock,
+    AccountId, Credits, Family, Fingerprint, JobId, ManifestOptions, NewJob, Ordinal, Rate, RunId,
+    RunSettings, SharedClock, SpendLimits, StopRules, SystemClock,
 };
 use setlist::sim::{SimOptions, Simulator, serve};
 use tokio_util::sync::CancellationToken;
@@ -238,6 +238,7 @@ async fn ours(origin: &str, shape: Shape, folder: &Path, ledger: Ledger) -> Dura
         fresh: false,
         files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
+        options: ManifestOptions::default(),
     };
     let run = RunId::new(format!("bench-{}", Timestamp::now().as_nanosecond()));
     let new = NewRun {

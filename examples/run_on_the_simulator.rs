@@ -14,7 +14,8 @@ use setlist::exec::{Engine, RunOptions, carry_out, control};
 use setlist::ledger::{Enrolment, Ledger, NewRun};
 use setlist::manifest::Manifest;
 use setlist::model::{
-    AccountId, Rate, RunId, RunSettings, SharedClock, SpendLimits, StopRules, SystemClock,
+    AccountId, ManifestOptions, Rate, RunId, RunSettings, SharedClock, SpendLimits, StopRules,
+    SystemClock,
 };
 use setlist::plan::{self, PlanOptions, Sources};
 use setlist::report::SpendCsv;
@@ -83,6 +84,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             fresh: false,
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
+            options: ManifestOptions::default(),
         },
     };
     engine.ledger.enroll(new, clock.now()).await?;

@@ -22,8 +22,8 @@ use crate::catalog::{Catalog, OperationId};
 use crate::ledger::{Change, Fate, JobEvent, Ledger, LedgerError, NewRun, Watch};
 use crate::model::{
     AccountId, Balance, Credits, Cutoff, Download, FailureLimit, Family, Fingerprint, JobId,
-    JobRecord, JobResult, JobState, NewJob, Ordinal, Rate, RunEvent, RunId, RunSettings,
-    SpendLimits, StopCause, StopRules, SystemClock, TaskId,
+    JobRecord, JobResult, JobState, ManifestOptions, NewJob, Ordinal, Rate, RunEvent, RunId,
+    RunSettings, SpendLimits, StopCause, StopRules, SystemClock, TaskId,
 };
 
 use super::{ControlHandle, Ending, Engine, RunOptions, carry_out, control, damaged, save_again};
@@ -314,6 +314,7 @@ async fn enrol(
         fresh: false,
         files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
+        options: ManifestOptions::default(),
     };
     let run = RunId::new(id);
     let new = NewRun {

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::model::{
     AccountId, Balance, Credits, Cutoff, Family, Fingerprint, JobId, JobRecord, JobResult,
-    JobState, NewJob, Ordinal, PaidState, Rate, Reuse, RunId, RunSettings, RunState, SpendLimits,
-    StopRules, TaskId,
+    JobState, ManifestOptions, NewJob, Ordinal, PaidState, Rate, Reuse, RunId, RunSettings,
+    RunState, SpendLimits, StopRules, TaskId,
 };
 
 use super::*;
@@ -52,6 +52,7 @@ pub(super) fn new_run(id: &str, limits: SpendLimits) -> NewRun {
             fresh: false,
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
+            options: ManifestOptions::default(),
         },
     }
 }

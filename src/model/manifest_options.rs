@@ -1,5 +1,7 @@
 //! What a person says beside a manifest: kept with a saved plan and with a run, so that both mean the same batch.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Which of its settings a manifest is read with.
@@ -28,5 +30,44 @@ impl ManifestOptions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// Writes them as the flags that say the same.
+impl fmt::Display for ManifestOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let profile = self.profile.iter().map(|name| format!("--profile {name}"));
+        let vars = self.vars.iter();
+        let vars = vars.map(|(name, value)| format!("--var {name}={value}"));
+        let only = self.only.iter().map(|job| format!("--only {job}"));
+        let tags = self.tags.iter().map(|tag| format!("--tag {tag}"));
+        let sample = self.sample.iter().map(|rows| format!("--sample {rows}"));
+        let flags = profile.chain(vars).chain(only).chain(tags).chain(sample);
+        f.write_str(&flags.collect::<Vec<_>>().join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_shown_as_flags_and_kept_as_they_are() {
+        let all = ManifestOptions {
+            profile: Some("dev".to_owned()),
+            vars: vec![("mood".to_owned(), "a b".to_owned())],
+            only: vec!["cue[1]".to_owned(), "wav".to_owned()],
+            tags: vec!["fine".to_owned()],
+            sample: Some(2),
+        };
+        let shown = "--profile dev --var mood=a b --only cue[1] --only wav --tag fine --sample 2";
+        assert_eq!(all.to_string(), shown);
+        for options in [all, ManifestOptions::default()] {
+            let kept = serde_json::to_string(&options).unwrap();
+            assert_eq!(
+                serde_json::from_str::<ManifestOptions>(&kept).unwrap(),
+                options
+            );
+        }
     }
 }

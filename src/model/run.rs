@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::credits::{Credits, Drift};
 use super::ids::{AccountId, RunId};
+use super::manifest_options::ManifestOptions;
 use super::stop::StopRules;
 
 /// How a run stands.
@@ -115,6 +116,9 @@ pub struct RunSettings {
     /// When it stops by itself.
     #[serde(default, skip_serializing_if = "StopRules::is_usual")]
     pub stop: StopRules,
+    /// What was said beside the manifest that it was made of.
+    #[serde(default, skip_serializing_if = "ManifestOptions::is_empty")]
+    pub options: ManifestOptions,
 }
 
 /// A run's sums, derived from its jobs.

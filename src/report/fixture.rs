@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::model::{
     AccountId, Credits, Download, Family, Fingerprint, JobId, JobRecord, JobResult, JobState,
-    NewJob, Ordinal, Rate, Reuse, RunId, RunRecord, RunSettings, RunState, RunTotals, SpendLimits,
-    StopRules, TaskId,
+    ManifestOptions, NewJob, Ordinal, Rate, Reuse, RunId, RunRecord, RunSettings, RunState,
+    RunTotals, SpendLimits, StopRules, TaskId,
 };
 
 pub(super) fn credits(number: u64) -> Credits {
@@ -43,6 +43,7 @@ pub(super) fn run(state: RunState) -> RunRecord {
             fresh: false,
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
+            options: ManifestOptions::default(),
         },
         state,
         ending: (state == RunState::Stopped).then(|| "credits ran out".to_owned()),

@@ -19,6 +19,10 @@ pub fn status_text(run: &RunRecord, summary: &Summary) -> String {
         let rows = [
             ("run", run.id.to_string()),
             ("manifest", Shown(&run.manifest).to_string()),
+            (
+                "options",
+                Shown(&run.settings.options.to_string()).to_string(),
+            ),
             ("provider", run.settings.provider.clone()),
             (
                 "state",

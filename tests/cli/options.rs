@@ -287,6 +287,11 @@ fn a_run_that_stopped_goes_on_with_its_own_jobs() {
     );
     env.run_ok(0, &["resume"]);
     assert_eq!(charged(&env, "tour"), ["cue[1] 10", "cue[2] 10"]);
+    let status = env.run_ok(0, &["status"]);
+    assert!(
+        status.contains("\noptions   --only cue --sample 2\n"),
+        "{status}"
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fit;
 mod kills;
 mod ledger_file;
 mod limits;
+mod options;
 mod output;
 mod saved_plan;
 mod set_back;

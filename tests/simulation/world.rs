@@ -12,8 +12,8 @@ use setlist::catalog::{Catalog, PriceList, PriceLists};
 use setlist::ledger::{Enrolment, Ledger, LedgerError, NewRun};
 use setlist::manifest::{Format, Manifest};
 use setlist::model::{
-    AccountId, Clock, Credits, Fingerprint, JobRecord, Ordinal, RunId, RunSettings, SharedClock,
-    SpendLimits, StopRules,
+    AccountId, Clock, Credits, Fingerprint, JobRecord, ManifestOptions, Ordinal, RunId,
+    RunSettings, SharedClock, SpendLimits, StopRules,
 };
 use setlist::plan::{self, PlanOptions, Sources};
 use setlist::sim::{Audit, Effect, SimRequest, Simulator, Target};
@@ -304,6 +304,7 @@ impl World {
             fresh: false,
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
+            options: ManifestOptions::default(),
         }
     }
 

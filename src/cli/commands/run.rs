@@ -312,6 +312,7 @@ fn settings(
         plan: plan.map(str::to_owned),
         fresh,
         stop,
+        options: batch.manifest.options.clone(),
     }
 }
 

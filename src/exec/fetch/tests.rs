@@ -17,8 +17,8 @@ use crate::exec::Engine;
 use crate::exec::track::Mark;
 use crate::ledger::{JobEvent, Ledger};
 use crate::model::{
-    Balance, Credits, Family, JobId, Ordinal, Rate, RunId, RunSettings, SpendLimits, StopRules,
-    SystemClock, TaskId,
+    Balance, Credits, Family, JobId, ManifestOptions, Ordinal, Rate, RunId, RunSettings,
+    SpendLimits, StopRules, SystemClock, TaskId,
 };
 
 const FILE: &[u8] = b"RIFF and so on";
@@ -167,6 +167,7 @@ async fn process(out: &TempDir, task: Option<&str>, url: &str, script: &[Act]) -
         fresh: false,
         files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
+        options: ManifestOptions::default(),
     };
     let (events, _) = mpsc::unbounded_channel();
     let shared = Shared::new(engine, RunId::new("r1"), settings, events);
