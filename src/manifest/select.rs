@@ -26,6 +26,28 @@ pub(super) struct Asked {
     pub(super) sample: Option<u32>,
 }
 
+impl Asked {
+    /// Finds names and tags that no entry has.
+    fn check(&self, entries: &[Entry], source: &Source, problems: &mut Problems) {
+        let ids: Vec<&str> = entries.iter().map(|entry| &*entry.info.id).collect();
+        for (pattern, span) in &self.only {
+            let of_entry = entry_part(pattern);
+            if !ids.iter().any(|id| matches(of_entry, id)) {
+                let message = format!("no job is called `{pattern}`");
+                problems.push(unknown(message, of_entry, &ids, source, *span));
+            }
+        }
+        let tags = entries.iter().flat_map(|entry| &entry.tags);
+        let tags: Vec<&str> = tags.map(String::as_str).collect();
+        for (tag, span) in &self.tags {
+            if !tags.contains(&tag.as_str()) {
+                let message = format!("no job has the tag `{tag}`");
+                problems.push(unknown(message, tag, &tags, source, *span));
+            }
+        }
+    }
+}
+
 /// What is asked for of a batch, in terms of its entries.
 #[derive(Debug)]
 pub(super) struct Selection {
@@ -60,25 +82,7 @@ impl Selection {
         if asked.only.is_empty() && asked.tags.is_empty() && asked.sample.is_none() {
             return None;
         }
-        let ids: Vec<&str> = entries.iter().map(|entry| entry.info.id.as_str()).collect();
-        for (pattern, span) in &asked.only {
-            let of_entry = entry_part(pattern);
-            if !ids.iter().any(|id| matches(of_entry, id)) {
-                let message = format!("no job is called `{pattern}`");
-                problems.push(unknown(message, of_entry, &ids, source, *span));
-            }
-        }
-        let tags: Vec<&str> = entries
-            .iter()
-            .flat_map(|entry| &entry.tags)
-            .map(|tag| &**tag)
-            .collect();
-        for (tag, span) in &asked.tags {
-            if !tags.contains(&tag.as_str()) {
-                let message = format!("no job has the tag `{tag}`");
-                problems.push(unknown(message, tag, &tags, source, *span));
-            }
-        }
+        asked.check(entries, source, problems);
         let (jobs, whole): (Vec<_>, Vec<_>) = asked
             .only
             .into_iter()
