@@ -12,6 +12,7 @@ mod operation;
 mod param;
 mod price;
 mod price_file;
+mod price_text;
 mod raw;
 #[cfg(test)]
 mod tests;

@@ -151,10 +151,12 @@ pub(crate) fn visit(
 fn known(ledger: &Ledger, run: &RunRecord) -> Result<Known, CommandError> {
     let ended = run.finished_at.unwrap_or(Timestamp::MAX);
     let mut stretches = ledger.unexplained(&run.account, run.created_at)?;
-    // What reaches beyond the run's end is, in part, the next one's.
-    stretches.retain(|stretch| stretch.until <= ended);
-    let audits = ledger.audits(&run.account)?.into_iter();
-    let audited = audits.map(|audit| OtherPrice {
+    // What reaches beyond the run's end is, in part, the next one's. And what has no length lay before the run, whose clock
+    // began behind the last reading.
+    stretches.retain(|stretch| stretch.since < stretch.until && stretch.until <= ended);
+    let audits = ledger.audits(&run.account)?;
+    let (own, others): (Vec<_>, Vec<_>) = audits.into_iter().partition(|it| it.run == run.id);
+    let audited = others.into_iter().map(|audit| OtherPrice {
         operation: audit.operation,
         credits: audit.charged,
         list: None,
@@ -173,6 +175,7 @@ fn known(ledger: &Ledger, run: &RunRecord) -> Result<Known, CommandError> {
     let period_start = run.settings.limits.period_start;
     Ok(Known {
         stretches,
+        audited: own,
         other_prices,
         renewals: period_start.map_or_else(Vec::new, Known::renewals_of),
         span: Some((run.created_at, ended)),

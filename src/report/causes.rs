@@ -3,10 +3,12 @@
 //! A stretch of time in which nothing of ours was charged or refunded explains itself: what went then, somebody else took. What
 //! is left after such stretches must be explained whole by one cause; where several can, the likelier come first.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use serde::Serialize;
 
-use crate::ledger::Unexplained;
+use crate::ledger::{Audit, Unexplained};
 use crate::model::Credits;
 
 use super::words::{count, utc};
@@ -45,6 +47,8 @@ pub struct OtherPrice {
 pub struct Known {
     /// Stretches of the run that leave something unexplained.
     pub stretches: Vec<Unexplained>,
+    /// What jobs of the run were charged that went alone.
+    pub audited: Vec<Audit>,
     /// Other prices of operations: audited ones first.
     pub other_prices: Vec<OtherPrice>,
     /// When credits were or will be renewed, near the run.
@@ -147,6 +151,7 @@ pub(super) fn explain(facts: &Facts<'_>, known: &Known) -> Explanation {
     let mut placed: Vec<Cause> = idle
         .map(|stretch| place(stretch, facts.unrefunded, &known.renewals))
         .collect();
+    placed.extend(audited(&known.audited));
     let sum = |causes: &[Cause]| -> i128 {
         let credits = causes.iter().map(|cause| i128::from(cause.credits));
         credits.sum()
@@ -162,6 +167,32 @@ pub(super) fn explain(facts: &Facts<'_>, known: &Known) -> Explanation {
         rest,
         likely: likely(rest, facts, known),
     }
+}
+
+/// Puts together what audits saw: these differences need no guess.
+fn audited(audits: &[Audit]) -> Vec<Cause> {
+    let mut groups: BTreeMap<(&str, Credits, Credits), u64> = BTreeMap::new();
+    for audit in audits.iter().filter(|audit| audit.charged != audit.price) {
+        let key = (audit.operation.as_str(), audit.price, audit.charged);
+        *groups.entry(key).or_default() += 1;
+    }
+    let causes = groups
+        .into_iter()
+        .filter_map(|((operation, price, charged), jobs)| {
+            let each = i128::from(price.get()) - i128::from(charged.get());
+            Some(Cause {
+                credits: i64::try_from(each * i128::from(jobs)).ok()?,
+                kind: CauseKind::WrongPrice {
+                    operation: operation.to_owned(),
+                    jobs,
+                    price,
+                    charged,
+                    basis: Basis::Audited,
+                },
+                between: None,
+            })
+        });
+    causes.collect()
 }
 
 /// Finds what a stretch without anything of ours shows.
@@ -327,7 +358,10 @@ impl Cause {
             CauseKind::Renewal { at } => {
                 format!("credits were renewed, which was due at {at:.0}: {amount}")
             }
-            CauseKind::TopUp => format!("{amount} credits were bought"),
+            CauseKind::TopUp => match amount {
+                1 => "1 credit was bought".to_owned(),
+                more => format!("{more} credits were bought"),
+            },
         };
         if let Some((since, until)) = self.between {
             words.push_str(&format!(
@@ -458,6 +492,35 @@ mod tests {
     }
 
     #[test]
+    fn what_audits_saw_is_no_guess() {
+        let audit = |operation: &str, price, charged| Audit {
+            run: crate::model::RunId::new("r"),
+            ordinal: crate::model::Ordinal(0),
+            operation: operation.to_owned(),
+            inputs: "{}".to_owned(),
+            price: Credits::new(price),
+            charged: Credits::new(charged),
+            at: at(0),
+        };
+        let known = Known {
+            audited: vec![
+                audit("a", 10, 14),
+                audit("a", 10, 14),
+                audit("b", 10, 1),
+                audit("c", 5, 5),
+            ],
+            ..Known::default()
+        };
+        assert_eq!(
+            words(1, &[charged("a", 10, 2), charged("b", 10, 1)], &[], &known),
+            [
+                "`a` was charged 14, not 10, as an audit saw: 2 jobs × 4 = 8",
+                "`b` was charged 1, not 10, as an audit saw: 1 job × 9 = 9",
+            ]
+        );
+    }
+
+    #[test]
     fn credits_that_appear_are_a_refund_a_renewal_or_bought() {
         let none = Known::default();
         let bought = "20 credits were bought";
@@ -505,6 +568,7 @@ mod tests {
                 .map(|(charge, jobs)| Unrefunded { charge: Credits::new(*charge), jobs: *jobs })
                 .collect();
             let known = Known {
+                audited: Vec::new(),
                 stretches: drifts
                     .iter()
                     .filter(|(credits, _)| *credits != 0)

@@ -370,14 +370,14 @@ fn costs_of_the_guide_and_their_differences() {
     first:  `guide` of 2025-11
     second: `aimusicapi-2026-09` of 2026-09
 
-    operation                   first     second
-    suno.create                 10        14 or 10
-    suno.concat                 5         2
-    suno.cover                  10        14 or 10
+    change   operation                   first  second  when
+    dearer   suno.create                    10      14
+    dearer   suno.cover                     10      14
+    dearer   suno.upload                     0       2
     ");
     assert!(costs_diff_text(catalog, guide, guide).ends_with("the same prices\n"));
     assert_eq!(
-        costs_diff_json(catalog, guide, guide)["operations"],
+        costs_diff_json(catalog, guide, guide)["prices"],
         serde_json::json!([])
     );
 }

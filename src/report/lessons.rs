@@ -1,0 +1,420 @@
+//! `setlist costs --learn`: what audited charges say of a price list, and the list as they would have it. Pure.
+//!
+//! An audited charge is what the balance fell by while one job ran alone. Twice the same is taken for its price; once may
+//! have been somebody else who spent at that moment.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::catalog::{Basis, Catalog, Condition, OperationId, ParamType, PriceEntry, PriceList};
+use crate::ledger::Audit;
+use crate::model::{Credits, Input};
+
+use super::table::{Column, Table, to_string};
+use super::words::count;
+
+/// So many audits must say the same before a price is put in doubt.
+const CONCLUSIVE: u64 = 2;
+
+/// What the audits say of one price of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    operation: OperationId,
+    /// The place of the price among the operation's; none where the list has no price.
+    entry: Option<usize>,
+    when: Condition,
+    price: Option<Credits>,
+    /// What was charged, and how often.
+    seen: BTreeMap<Credits, u64>,
+    verdict: Verdict,
+}
+
+/// What follows for the list.
+#[derive(Clone, Debug, PartialEq)]
+enum Verdict {
+    Agrees,
+    /// It should be this.
+    Other(Credits),
+    /// It depends on a word or flag: its values, and what is charged with each.
+    Split(String, Vec<(Value, Credits)>),
+    /// Seen too few times.
+    TooFew,
+    /// Different charges, and nothing known to tell them apart by.
+    Mixed,
+}
+
+/// An audit with the inputs that can decide a price.
+struct Seen {
+    charged: Credits,
+    inputs: Map<String, Value>,
+}
+
+/// Sets audited charges against a list; in the catalog's order.
+#[must_use]
+pub fn lessons(catalog: &Catalog, list: &PriceList, audits: &[Audit]) -> Vec<Lesson> {
+    let mut groups: BTreeMap<(OperationId, Option<usize>), Vec<Seen>> = BTreeMap::new();
+    for audit in audits {
+        let Some(id) = catalog.find(&audit.operation) else {
+            continue;
+        };
+        let inputs = known_inputs(catalog, id, &audit.inputs);
+        let entries = list.entries.get(usize::from(id.0));
+        let applies = |entry: &PriceEntry| {
+            let alone = PriceList {
+                entries: vec![vec![entry.clone()]],
+                ..list.clone()
+            };
+            alone
+                .price(OperationId(0), &|name| inputs.get(name))
+                .is_some()
+        };
+        let entry = entries.and_then(|entries| entries.iter().position(applies));
+        groups.entry((id, entry)).or_default().push(Seen {
+            charged: audit.charged,
+            inputs,
+        });
+    }
+    groups
+        .into_iter()
+        .map(|((operation, entry), seen)| lesson(catalog, list, operation, entry, &seen))
+        .collect()
+}
+
+fn lesson(
+    catalog: &Catalog,
+    list: &PriceList,
+    operation: OperationId,
+    entry: Option<usize>,
+    seen: &[Seen],
+) -> Lesson {
+    let priced = entry.and_then(|at| list.entries.get(usize::from(operation.0))?.get(at));
+    let charges = counted(seen);
+    let price = priced.map(|entry| entry.credits);
+    let verdict = match charges.iter().collect::<Vec<_>>().as_slice() {
+        [(only, _)] if Some(**only) == price => Verdict::Agrees,
+        [(only, times)] if **times >= CONCLUSIVE => Verdict::Other(**only),
+        [_] => Verdict::TooFew,
+        _ => split(catalog, operation, seen).unwrap_or(Verdict::Mixed),
+    };
+    Lesson {
+        operation,
+        entry,
+        when: priced.map(|entry| entry.when.clone()).unwrap_or_default(),
+        price,
+        seen: charges,
+        verdict,
+    }
+}
+
+fn counted(seen: &[Seen]) -> BTreeMap<Credits, u64> {
+    let mut charges = BTreeMap::new();
+    for one in seen {
+        *charges.entry(one.charged).or_default() += 1;
+    }
+    charges
+}
+
+/// Finds a word or flag by whose value the charges differ, each of them seen often enough.
+fn split(catalog: &Catalog, operation: OperationId, seen: &[Seen]) -> Option<Verdict> {
+    let params = catalog.get(operation).params.iter();
+    let mut deciding =
+        params.filter(|param| matches!(param.kind, ParamType::Word { .. } | ParamType::Flag));
+    deciding.find_map(|param| {
+        let mut values: Vec<(Value, Vec<Credits>)> = Vec::new();
+        for one in seen {
+            let value = one.inputs.get(&*param.name)?;
+            match values.iter_mut().find(|(known, _)| known == value) {
+                Some((_, charges)) => charges.push(one.charged),
+                None => values.push((value.clone(), vec![one.charged])),
+            }
+        }
+        let is_clear = |charges: &[Credits]| {
+            let times = u64::try_from(charges.len()).unwrap_or(u64::MAX);
+            times >= CONCLUSIVE && charges.iter().all(|charge| *charge == charges[0])
+        };
+        values
+            .iter()
+            .all(|(_, charges)| is_clear(charges))
+            .then(|| {
+                let prices = values
+                    .into_iter()
+                    .map(|(value, charges)| (value, charges[0]));
+                Verdict::Split(param.name.to_string(), prices.collect())
+            })
+    })
+}
+
+/// Reads inputs as prices see them, defaults included; what another job gave counts as given.
+fn known_inputs(catalog: &Catalog, id: OperationId, canonical: &str) -> Map<String, Value> {
+    let mut inputs = Map::new();
+    for param in &catalog.get(id).params {
+        if let Some(default) = &param.default {
+            inputs.insert(param.name.to_string(), default.clone());
+        }
+    }
+    if let Ok(Input::Table(given)) = Input::from_canonical(canonical) {
+        for (name, input) in given {
+            let value = match input {
+                Input::Value(value) => value,
+                _ => Value::Null,
+            };
+            inputs.insert(name, value);
+        }
+    }
+    inputs
+}
+
+/// Returns the list with what the audits are sure of; nothing when they would change nothing.
+#[must_use]
+pub fn learned(list: &PriceList, lessons: &[Lesson], dated: &str) -> Option<PriceList> {
+    let mut new = list.clone();
+    let mut changes = 0_u64;
+    // From the back, since a split adds entries before the one it belongs to.
+    for lesson in lessons.iter().rev() {
+        let entries = new.entries.get_mut(usize::from(lesson.operation.0))?;
+        let made = |credits: Credits, when: Condition| PriceEntry {
+            credits,
+            when,
+            basis: Basis::Inferred,
+            note: "Learned from audited charges".to_owned(),
+        };
+        let place = lesson.entry.unwrap_or(entries.len());
+        match &lesson.verdict {
+            Verdict::Other(credits) => {
+                let entry = made(*credits, lesson.when.clone());
+                match entries.get_mut(place) {
+                    Some(known) => *known = entry,
+                    None => entries.push(entry),
+                }
+            }
+            Verdict::Split(name, prices) => {
+                for (value, credits) in prices.iter().rev() {
+                    let mut when = lesson.when.clone();
+                    when.is.retain(|(known, _)| known != name);
+                    when.is.push((name.clone(), vec![value.clone()]));
+                    entries.insert(place, made(*credits, when));
+                }
+            }
+            Verdict::Agrees | Verdict::TooFew | Verdict::Mixed => continue,
+        }
+        changes += 1;
+    }
+    new.name = format!("{}-learned", list.name);
+    new.dated = dated.to_owned();
+    new.source = format!(
+        "`{}` of {}, with {} by audited charges",
+        list.name,
+        list.dated,
+        count(changes, "correction")
+    );
+    (changes > 0).then_some(new)
+}
+
+impl Lesson {
+    fn verdict_words(&self) -> String {
+        match &self.verdict {
+            Verdict::Agrees => "agrees".to_owned(),
+            Verdict::Other(credits) => format!("should be {credits}"),
+            Verdict::Split(name, prices) => {
+                let prices = prices.iter().map(|(value, credits)| {
+                    let word = value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned);
+                    format!("{credits} for {word}")
+                });
+                format!(
+                    "depends on `{name}`: {}",
+                    prices.collect::<Vec<_>>().join(", ")
+                )
+            }
+            Verdict::TooFew => "seen once: audit one more to be sure".to_owned(),
+            Verdict::Mixed => "charged differently, and no word or flag tells why".to_owned(),
+        }
+    }
+
+    fn seen_words(&self) -> String {
+        let seen = self
+            .seen
+            .iter()
+            .map(|(credits, times)| format!("{times} × {credits}"));
+        seen.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Writes what the audits say.
+#[must_use]
+pub fn lessons_text(catalog: &Catalog, list: &PriceList, lessons: &[Lesson]) -> String {
+    let mut table = Table::new([
+        Column::Words("operation"),
+        Column::Numbers("price"),
+        Column::Words("charged"),
+        Column::Words("verdict"),
+        Column::Words("when"),
+    ]);
+    for lesson in lessons {
+        let price = lesson
+            .price
+            .map_or_else(|| "-".to_owned(), |price| price.to_string());
+        table.row([
+            &*catalog.get(lesson.operation).name,
+            &price,
+            &lesson.seen_words(),
+            &lesson.verdict_words(),
+            &lesson.when.to_string(),
+        ]);
+    }
+    to_string(|out| {
+        if lessons.is_empty() {
+            return writeln!(
+                out,
+                "no charge was audited yet: `setlist run MANIFEST --audit` does that"
+            );
+        }
+        writeln!(
+            out,
+            "audited charges beside `{}` of {}\n",
+            list.name, list.dated
+        )?;
+        table.write(out, 0)
+    })
+}
+
+/// Gives what the audits say for programs.
+#[must_use]
+pub fn lessons_json(catalog: &Catalog, list: &PriceList, lessons: &[Lesson]) -> Value {
+    let lesson = |lesson: &Lesson| {
+        let seen = lesson.seen.iter();
+        let seen: Vec<_> = seen
+            .map(|(credits, times)| json!({ "credits": credits, "times": times }))
+            .collect();
+        let verdict = match &lesson.verdict {
+            Verdict::Agrees => json!({ "kind": "agrees" }),
+            Verdict::Other(credits) => json!({ "kind": "other", "credits": credits }),
+            Verdict::Split(name, prices) => {
+                let prices = prices.iter();
+                let prices: Vec<_> = prices
+                    .map(|(value, credits)| json!({ "value": value, "credits": credits }))
+                    .collect();
+                json!({ "kind": "depends", "on": name, "prices": prices })
+            }
+            Verdict::TooFew => json!({ "kind": "too-few" }),
+            Verdict::Mixed => json!({ "kind": "mixed" }),
+        };
+        json!({
+            "operation": catalog.get(lesson.operation).name,
+            "when": lesson.when.to_string(),
+            "price": lesson.price,
+            "charged": seen,
+            "verdict": verdict,
+        })
+    };
+    let lessons: Vec<_> = lessons.iter().map(lesson).collect();
+    json!({ "price_list": list.name, "dated": list.dated, "lessons": lessons })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::catalog::PriceLists;
+    use crate::model::{Ordinal, RunId};
+
+    fn audit(operation: &str, inputs: Value, charged: u64) -> Audit {
+        Audit {
+            run: RunId::new("r"),
+            ordinal: Ordinal(0),
+            operation: operation.to_owned(),
+            inputs: inputs.to_string(),
+            price: Credits::new(10),
+            charged: Credits::new(charged),
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn guide() -> &'static PriceList {
+        PriceLists::builtin().find("guide").unwrap()
+    }
+
+    fn price(list: &PriceList, operation: &str, inputs: &Value) -> Option<u64> {
+        let id = Catalog::builtin().find(operation)?;
+        let found = list.price(id, &|name| inputs.get(name))?;
+        Some(found.credits.get())
+    }
+
+    #[test]
+    fn twice_the_same_is_a_lesson_and_once_is_not() {
+        let plain = json!({"description": "x"});
+        let audits = [
+            audit("suno.create", plain.clone(), 14),
+            audit("suno.create", plain.clone(), 14),
+            audit("suno.wav", json!({"clip": "c"}), 1),
+            audit("suno.midi", json!({"clip": "c"}), 5),
+            audit("suno.gone", json!({}), 5),
+        ];
+        let catalog = Catalog::builtin();
+        let found = lessons(catalog, guide(), &audits);
+        insta::assert_snapshot!(lessons_text(catalog, guide(), &found), @r"
+        audited charges beside `guide` of 2025-11
+
+        operation    price  charged  verdict                               when
+        suno.create     10  2 × 14   should be 14
+        suno.wav        10  1 × 1    seen once: audit one more to be sure
+        suno.midi        5  1 × 5    agrees
+        ");
+        let new = learned(guide(), &found, "2026-11").unwrap();
+        assert_eq!(price(&new, "suno.create", &plain), Some(14));
+        assert_eq!(price(&new, "suno.wav", &json!({"clip": "c"})), Some(10));
+        assert_eq!(new.name, "guide-learned");
+        assert_eq!(
+            new.source,
+            "`guide` of 2025-11, with 1 correction by audited charges"
+        );
+        // What it has learned agrees with what taught it.
+        let again = lessons(catalog, &new, &audits[..2]);
+        assert_eq!(learned(&new, &again, "2026-11").map(|list| list.name), None);
+    }
+
+    #[test]
+    fn a_charge_that_differs_by_a_word_becomes_a_condition() {
+        let with = |model: &str| json!({"description": "x", "model": model});
+        let mut audits = Vec::new();
+        for (model, charged) in [("sonic-v4", 10), ("sonic-v6", 14)] {
+            audits.extend([
+                audit("suno.create", with(model), charged),
+                audit("suno.create", with(model), charged),
+            ]);
+        }
+        let catalog = Catalog::builtin();
+        let found = lessons(catalog, guide(), &audits);
+        assert_eq!(
+            found[0].verdict_words(),
+            "depends on `model`: 10 for sonic-v4, 14 for sonic-v6"
+        );
+        let new = learned(guide(), &found, "2026-11").unwrap();
+        assert_eq!(price(&new, "suno.create", &with("sonic-v4")), Some(10));
+        assert_eq!(price(&new, "suno.create", &with("sonic-v6")), Some(14));
+        let text = new.to_toml(catalog);
+        let read = PriceList::parse(&text, "learned", catalog).unwrap();
+        assert_eq!(read.entries, new.entries);
+
+        // One value that was charged twice differently tells nothing.
+        audits.push(audit("suno.create", with("sonic-v4"), 11));
+        let found = lessons(catalog, guide(), &audits);
+        assert_eq!(found[0].verdict, Verdict::Mixed);
+        assert!(learned(guide(), &found, "2026-11").is_none());
+    }
+
+    #[test]
+    fn an_operation_without_a_price_gets_one() {
+        let today = PriceLists::builtin().find("aimusicapi-2026-09").unwrap();
+        let audits = [0, 1].map(|_| audit("nuro.vocal", json!({"description": "x"}), 30));
+        let found = lessons(Catalog::builtin(), today, &audits);
+        let new = learned(today, &found, "2026-11").unwrap();
+        assert_eq!(
+            price(&new, "nuro.vocal", &json!({"description": "x"})),
+            Some(30)
+        );
+    }
+}
