@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
+use toml::Spanned;
 
 use crate::model::Family;
 
@@ -17,7 +18,7 @@ use super::raw::{
     AvailabilityRaw, CatalogRaw, ChoiceRaw, GuideRaw, KindRaw, OperationRaw, SetRaw, StatusRaw,
 };
 
-const BUILTIN: &str = include_str!("operations.toml");
+pub(super) const BUILTIN: &str = include_str!("operations.toml");
 
 impl Catalog {
     /// Returns the built-in catalog, parsed once.
@@ -43,20 +44,38 @@ impl Catalog {
             file: label.to_owned(),
             message: error.to_string(),
         })?;
+        let nowhere = |_: &Spanned<String>| String::new();
+        Self::assemble(raw, &nowhere)
+            .map(|catalog| Self {
+                digest: digest(text),
+                ..catalog
+            })
+            .map_err(|problems| CatalogError::Problems {
+                file: label.to_owned(),
+                problems,
+            })
+    }
+
+    /// Checks what was read and puts it together; `place` says where a name stands, as a problem begins.
+    pub(super) fn assemble(
+        raw: CatalogRaw,
+        place: &dyn Fn(&Spanned<String>) -> String,
+    ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let sets = load_sets(&raw.sets, &raw.lists, &mut problems);
+        let sets = load_sets(&raw.sets, &raw.lists, place, &mut problems);
         let mut operations = Vec::with_capacity(raw.operations.len());
         let mut names = BTreeSet::new();
         for raw_operation in &raw.operations {
-            if !names.insert(raw_operation.name.as_str()) {
-                problems.push(format!("operation `{}` is there twice", raw_operation.name));
+            let (at, name) = (place(&raw_operation.name), raw_operation.name.get_ref());
+            if !names.insert(name.as_str()) {
+                problems.push(format!("{at}operation `{name}` is there twice"));
             }
             match load_operation(raw_operation, &raw, &sets) {
                 Ok(operation) => operations.push(operation),
                 Err(found) => problems.extend(
                     found
                         .into_iter()
-                        .map(|problem| format!("operation `{}`: {problem}", raw_operation.name)),
+                        .map(|problem| format!("{at}operation `{name}`: {problem}")),
                 ),
             }
         }
@@ -65,23 +84,16 @@ impl Catalog {
         }
         if !problems.is_empty() {
             // Choices are left unread: they point at operations that are perhaps missing only for now.
-            return Err(CatalogError::Problems {
-                file: label.to_owned(),
-                problems,
-            });
+            return Err(problems);
         }
-        let choices = load_choices(&raw.choices, &operations, &names).map_err(|problems| {
-            CatalogError::Problems {
-                file: label.to_owned(),
-                problems,
-            }
-        })?;
+        let choices = load_choices(&raw.choices, &operations, &names, place)?;
         Ok(Self {
             operations,
             choices,
             source: raw.source,
             dated: raw.dated,
-            digest: digest(text),
+            digest: String::new(),
+            added: None,
         })
     }
 }
@@ -106,15 +118,17 @@ struct Set<'a> {
 fn load_sets<'a>(
     raw: &'a [SetRaw],
     lists: &Lists,
+    place: &dyn Fn(&Spanned<String>) -> String,
     problems: &mut Vec<String>,
 ) -> BTreeMap<&'a str, Set<'a>> {
     let mut sets = BTreeMap::new();
     for set in raw {
+        let (at, name) = (place(&set.name), set.name.get_ref());
         let mut params = Vec::with_capacity(set.params.len());
         for raw_param in &set.params {
             match param::check(raw_param, lists) {
                 Ok(checked) => params.push(checked),
-                Err(problem) => problems.push(format!("set `{}`: {problem}", set.name)),
+                Err(problem) => problems.push(format!("{at}set `{name}`: {problem}")),
             }
         }
         let checked = Set {
@@ -122,8 +136,8 @@ fn load_sets<'a>(
             any_of: &set.any_of,
             conflicts: &set.conflicts,
         };
-        if sets.insert(set.name.as_str(), checked).is_some() {
-            problems.push(format!("set `{}` is there twice", set.name));
+        if sets.insert(name.as_str(), checked).is_some() {
+            problems.push(format!("{at}set `{name}` is there twice"));
         }
     }
     sets
@@ -160,13 +174,13 @@ fn load_operation(
         problems.push(problem);
         (Method::Post, String::new())
     });
-    let family = family(&raw.name).unwrap_or_else(|problem| {
+    let family = family(raw.name.get_ref()).unwrap_or_else(|problem| {
         problems.push(problem);
         Family::Suno
     });
     let kind = kind(raw.kind);
     let operation = Operation {
-        name: Arc::from(raw.name.as_str()),
+        name: Arc::from(raw.name.get_ref().as_str()),
         title: raw.title.clone(),
         family,
         method,
@@ -272,12 +286,14 @@ fn load_choices(
     raw: &[ChoiceRaw],
     operations: &[Operation],
     names: &BTreeSet<&str>,
+    place: &dyn Fn(&Spanned<String>) -> String,
 ) -> Result<Vec<Choice>, Vec<String>> {
     let mut problems = Vec::new();
     let mut choices = Vec::with_capacity(raw.len());
     for choice in raw {
-        let at = |problem: String| format!("choice `{}`: {problem}", choice.name);
-        if names.contains(choice.name.as_str()) {
+        let name = choice.name.get_ref();
+        let at = |problem: String| format!("{}choice `{name}`: {problem}", place(&choice.name));
+        if names.contains(name.as_str()) {
             problems.push(at("an operation has that name".to_owned()));
         }
         if !choice.options.iter().any(|o| o.word == choice.default) {
@@ -285,25 +301,25 @@ fn load_choices(
         }
         let mut options = Vec::with_capacity(choice.options.len());
         for option in &choice.options {
-            let place = operations
+            let index = operations
                 .iter()
                 .position(|operation| *operation.name == *option.operation)
                 .and_then(|index| u16::try_from(index).ok());
-            let Some(place) = place else {
+            let Some(index) = index else {
                 problems.push(at(format!("there is no operation `{}`", option.operation)));
                 continue;
             };
-            if operations[usize::from(place)].param(&choice.by).is_some() {
+            if operations[usize::from(index)].param(&choice.by).is_some() {
                 problems.push(at(format!("`{}` takes `{}`", option.operation, choice.by)));
             }
             options.push(ChoiceOption {
                 word: option.word.clone(),
-                operation: OperationId(place),
+                operation: OperationId(index),
                 why: option.why.clone(),
             });
         }
         choices.push(Choice {
-            name: choice.name.clone(),
+            name: name.clone(),
             by: choice.by.clone(),
             default: choice.default.clone(),
             options,

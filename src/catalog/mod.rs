@@ -9,6 +9,7 @@ mod load;
 mod lookup;
 mod nearest;
 mod operation;
+mod overlay;
 mod param;
 mod price;
 mod price_file;
@@ -21,7 +22,7 @@ pub use costs::{BEYOND_GUIDE, CostRow, cost_rows, render_costs};
 pub use gives::{ReferenceError, ResultField};
 pub use nearest::nearest;
 pub use operation::{
-    Availability, Catalog, CatalogError, Choice, ChoiceOption, GuideRow, Kind, Method, Operation,
-    OperationId, Param, ParamType, PollShape, ResultKind,
+    Added, Availability, Catalog, CatalogError, Choice, ChoiceOption, GuideRow, Kind, Method,
+    Operation, OperationId, Param, ParamType, PollShape, ResultKind,
 };
 pub use price::{Basis, Condition, PriceEntry, PriceList, PriceLists, Priced};

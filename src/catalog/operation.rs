@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::model::Family;
 
 use super::gives::ResultField;
+use super::price::PriceEntry;
 
 /// An operation's place in its catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +27,19 @@ pub struct Catalog {
     pub dated: String,
     /// SHA-256 of the text it was read from, in hexadecimal: pins a saved plan.
     pub digest: String,
+    /// What a file of the user's own added, if one did.
+    pub added: Option<Added>,
+}
+
+/// What a file of the user's own added to the built-in catalog.
+#[derive(Debug)]
+pub struct Added {
+    /// The file's text: with it a run finds its operations again.
+    pub text: Arc<str>,
+    /// The first operation that is not built in; all after it are added too.
+    pub(super) first: OperationId,
+    /// Prices of added operations; they count where the price list has none.
+    pub(super) prices: Vec<Vec<PriceEntry>>,
 }
 
 /// The HTTP method of an operation's request.
@@ -262,6 +276,14 @@ pub enum CatalogError {
     /// The text can be read, and what it says is wrong: everything that is, at once.
     #[error("{file}: {}", problems.join("; "))]
     Problems {
+        /// Which file.
+        file: String,
+        /// What is wrong, one sentence each.
+        problems: Vec<String>,
+    },
+    /// A file that adds to the catalog can be read, and what it says is wrong: everything that is, at once.
+    #[error("{file}: {}", problems.join("; "))]
+    Overlay {
         /// Which file.
         file: String,
         /// What is wrong, one sentence each.

@@ -70,6 +70,23 @@ pub struct PriceEntry {
     pub note: String,
 }
 
+impl PriceEntry {
+    /// Finds the first entry that applies; `input` gives an input's value, defaults included.
+    pub(super) fn first_of<'a, 'b>(
+        entries: &'b [Self],
+        input: &dyn Fn(&str) -> Option<&'a Value>,
+    ) -> Option<&'b Self> {
+        let applies = |when: &Condition| {
+            when.given.iter().all(|name| input(name).is_some())
+                && when
+                    .is
+                    .iter()
+                    .all(|(name, values)| input(name).is_some_and(|value| values.contains(value)))
+        };
+        entries.iter().find(|entry| applies(&entry.when))
+    }
+}
+
 /// A named, dated list of prices.
 #[derive(Clone, Debug)]
 pub struct PriceList {
@@ -124,14 +141,7 @@ impl PriceList {
         input: &dyn Fn(&str) -> Option<&'a Value>,
     ) -> Option<Priced> {
         let entries = self.entries.get(usize::from(operation.0))?;
-        let applies = |when: &Condition| {
-            when.given.iter().all(|name| input(name).is_some())
-                && when
-                    .is
-                    .iter()
-                    .all(|(name, values)| input(name).is_some_and(|value| values.contains(value)))
-        };
-        let entry = entries.iter().find(|entry| applies(&entry.when))?;
+        let entry = PriceEntry::first_of(entries, input)?;
         Some(Priced {
             credits: entry.credits,
             basis: entry.basis,

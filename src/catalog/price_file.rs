@@ -62,8 +62,8 @@ struct PriceListRaw {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PriceRaw {
-    operation: Spanned<String>,
+pub(super) struct PriceRaw {
+    pub(super) operation: Spanned<String>,
     // Any value, so that a wrong one is reported along with everything else.
     credits: Value,
     #[serde(default)]
@@ -152,29 +152,7 @@ impl PriceList {
         if raw.name.trim().is_empty() {
             problems.push("the list has no name".to_owned());
         }
-        let mut entries: Vec<Vec<PriceEntry>> = vec![Vec::new(); catalog.operations.len()];
-        for price in &raw.prices {
-            let mut found = Vec::new();
-            if let Some((id, entry)) = check(price, catalog, &mut found) {
-                let earlier = &mut entries[usize::from(id.0)];
-                if earlier
-                    .iter()
-                    .any(|entry| entry.when == Condition::default())
-                {
-                    found.push(format!(
-                        "this price of `{}` never applies: an earlier one always does",
-                        price.operation.get_ref()
-                    ));
-                }
-                earlier.push(entry);
-            }
-            let line = line_of(text, price.operation.span().start);
-            problems.extend(
-                found
-                    .into_iter()
-                    .map(|problem| format!("line {line}: {problem}")),
-            );
-        }
+        let entries = check_all(&raw.prices, text, catalog, &mut problems);
         if !problems.is_empty() {
             return Err(CatalogError::Problems {
                 file: label.to_owned(),
@@ -191,7 +169,41 @@ impl PriceList {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+/// Checks prices; gives them by operation.
+pub(super) fn check_all(
+    prices: &[PriceRaw],
+    text: &str,
+    catalog: &Catalog,
+    problems: &mut Vec<String>,
+) -> Vec<Vec<PriceEntry>> {
+    let mut entries: Vec<Vec<PriceEntry>> = vec![Vec::new(); catalog.operations.len()];
+    for price in prices {
+        let mut found = Vec::new();
+        if let Some((id, entry)) = check(price, catalog, &mut found) {
+            let earlier = &mut entries[usize::from(id.0)];
+            if earlier
+                .iter()
+                .any(|entry| entry.when == Condition::default())
+            {
+                found.push(format!(
+                    "this price of `{}` never applies: an earlier one always does",
+                    price.operation.get_ref()
+                ));
+            }
+            earlier.push(entry);
+        }
+        let line = line_of(text, price.operation.span().start);
+        problems.extend(
+            found
+                .into_iter()
+                .map(|problem| format!("line {line}: {problem}")),
+        );
+    }
+    entries
+}
+
+/// Returns the line, from 1, in which a byte of a text stands.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|b| *b == b'\n').count() + 1
 }
 

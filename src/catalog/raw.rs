@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
+use toml::Spanned;
 
 use super::operation::ResultKind;
 
@@ -31,7 +32,7 @@ pub(super) struct CatalogRaw {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetRaw {
-    pub name: String,
+    pub name: Spanned<String>,
     pub params: Vec<ParamRaw>,
     #[serde(default)]
     pub any_of: Vec<Vec<String>>,
@@ -42,7 +43,7 @@ pub(super) struct SetRaw {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OperationRaw {
-    pub name: String,
+    pub name: Spanned<String>,
     pub title: String,
     /// Method and path, e.g. `POST /api/v1/sonic/create`.
     pub request: String,
@@ -160,7 +161,7 @@ pub(super) struct MaxForRaw {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChoiceRaw {
-    pub name: String,
+    pub name: Spanned<String>,
     pub by: String,
     pub default: String,
     pub options: Vec<OptionRaw>,

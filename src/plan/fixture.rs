@@ -46,6 +46,7 @@ pub(crate) fn catalog() -> Catalog {
         source: "made by hand".to_owned(),
         dated: "2026-11".to_owned(),
         digest: "ca7a".to_owned(),
+        added: None,
     }
 }
 

@@ -1,0 +1,316 @@
+//! A file of the user's own that adds to the built-in catalog: new operations with their prices, more words, where an
+//! operation works. It changes nothing that a built-in operation sends, since that would change what is paid for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use toml::Spanned;
+
+use crate::model::Credits;
+
+use super::load::{BUILTIN, digest};
+use super::nearest::hint;
+use super::operation::{
+    Added, Availability, Catalog, CatalogError, Kind, Method, Operation, OperationId,
+};
+use super::price::{PriceEntry, PriceList};
+use super::price_file::{PriceRaw, check_all, line_of};
+use super::raw::{CatalogRaw, ChoiceRaw, OperationRaw, SetRaw};
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverlayRaw {
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    dated: String,
+    /// New lists, and words that are added to built-in ones.
+    #[serde(default)]
+    lists: BTreeMap<String, Vec<String>>,
+    #[serde(default, rename = "set")]
+    sets: Vec<SetRaw>,
+    #[serde(default, rename = "operation")]
+    operations: Vec<OperationRaw>,
+    #[serde(default, rename = "choice")]
+    choices: Vec<ChoiceRaw>,
+    #[serde(default, rename = "status")]
+    statuses: Vec<StatusOfRaw>,
+    #[serde(default)]
+    prices: Vec<PriceRaw>,
+}
+
+/// Where an operation works, or no longer does.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatusOfRaw {
+    operation: Spanned<String>,
+    provider: String,
+    status: StatusWord,
+    #[serde(default)]
+    instead: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StatusWord {
+    Active,
+    Retired,
+    Unavailable,
+}
+
+impl Catalog {
+    /// Reads a file that adds to the built-in catalog; `label` names it in messages.
+    ///
+    /// # Errors
+    /// [`CatalogError::Invalid`] when the text is not TOML of the right shape, [`CatalogError::Overlay`] with
+    /// everything that is wrong otherwise.
+    ///
+    /// # Panics
+    /// Never: that the embedded text is valid is tested.
+    pub fn with_overlay(text: &str, label: &str) -> Result<Self, CatalogError> {
+        let overlay: OverlayRaw = toml::from_str(text).map_err(|error| CatalogError::Invalid {
+            file: label.to_owned(),
+            message: error.to_string(),
+        })?;
+        overlay
+            .merge(text)
+            .map_err(|problems| CatalogError::Overlay {
+                file: label.to_owned(),
+                problems,
+            })
+    }
+
+    /// Tells whether an operation was added to the built-in ones.
+    #[must_use]
+    pub fn is_added(&self, id: OperationId) -> bool {
+        { self.added.as_ref() }.is_some_and(|added| id >= added.first)
+    }
+
+    /// Finds the added operation that a POST asks for: all that it fixes is in the body.
+    #[must_use]
+    pub fn match_added(&self, path: &str, body: &Map<String, Value>) -> Option<OperationId> {
+        let mut added = self.ids().filter(|id| self.is_added(*id));
+        added.find(|id| {
+            let operation = self.get(*id);
+            let mut fixed = operation.fixed.iter();
+            operation.method == Method::Post
+                && operation.path == path
+                && fixed.all(|(field, value)| body.get(field) == Some(value))
+        })
+    }
+
+    /// Returns the price that came with an added operation; `input` gives an input's value, defaults included.
+    #[must_use]
+    pub fn added_price<'a>(
+        &self,
+        id: OperationId,
+        input: &dyn Fn(&str) -> Option<&'a Value>,
+    ) -> Option<Credits> {
+        let prices = self.added.as_ref()?.prices.get(usize::from(id.0))?;
+        PriceEntry::first_of(prices, input).map(|entry| entry.credits)
+    }
+}
+
+impl PriceList {
+    /// Takes over the prices that came with added operations, where this list has none.
+    ///
+    /// The digest changes with them: whatever is pinned to the list is pinned to those prices too.
+    #[must_use]
+    pub fn with_added(&self, catalog: &Catalog) -> Self {
+        let mut list = self.clone();
+        let Some(added) = &catalog.added else {
+            return list;
+        };
+        list.entries.resize(catalog.operations.len(), Vec::new());
+        for (own, brought) in list.entries.iter_mut().zip(&added.prices) {
+            if own.is_empty() {
+                own.clone_from(brought);
+            }
+        }
+        if added.prices.iter().any(|brought| !brought.is_empty()) {
+            list.digest = digest(&format!("{}\n{}", self.digest, digest(&added.text)));
+        }
+        list
+    }
+}
+
+impl OverlayRaw {
+    fn merge(mut self, text: &str) -> Result<Catalog, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut raw: CatalogRaw =
+            toml::from_str(BUILTIN).expect("the built-in operations are valid");
+        let own = self.own_names();
+        self.drop_redefined(&raw, text, &mut problems);
+        for (name, words) in self.lists {
+            let list = raw.lists.entry(name).or_default();
+            let new: Vec<String> = { words.into_iter() }
+                .filter(|word| !list.contains(word))
+                .collect();
+            list.extend(new);
+        }
+        raw.sets.extend(self.sets);
+        raw.operations.extend(self.operations);
+        raw.choices.extend(self.choices);
+        let place = |name: &Spanned<String>| match own.contains(name.get_ref()) {
+            true => format!("line {}: ", line_of(text, name.span().start)),
+            false => String::new(),
+        };
+        let builtin = Catalog::builtin();
+        let mut lines = Vec::new();
+        for operation in raw.operations.iter().skip(builtin.operations.len()) {
+            lines.push(place(&operation.name));
+        }
+        let mut catalog = match Catalog::assemble(raw, &place) {
+            Ok(catalog) => catalog,
+            // Statuses and prices are left unread: they speak of operations that are perhaps missing only for now.
+            Err(found) => {
+                problems.extend(found);
+                return Err(problems);
+            }
+        };
+        catalog.digest = digest(&format!("{}\n{}", builtin.digest, digest(text)));
+        let count = builtin.operations.len();
+        for (operation, at) in catalog.operations[count..].iter().zip(&lines) {
+            let name = &operation.name;
+            let found = conflicts(operation, &catalog.operations);
+            problems.extend(found.map(|problem| format!("{at}operation `{name}`: {problem}")));
+        }
+        for status in &self.statuses {
+            if let Err(problem) = status.apply(&mut catalog) {
+                let line = line_of(text, status.operation.span().start);
+                problems.push(format!("line {line}: {problem}"));
+            }
+        }
+        problems.extend(prices_of_builtin(&self.prices, text));
+        let prices = check_all(&self.prices, text, &catalog, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        catalog.added = Some(Added {
+            text: Arc::from(text),
+            first: OperationId(u16::try_from(count).expect("the loader counted them")),
+            prices,
+        });
+        if !self.source.is_empty() {
+            catalog.source = format!("{}; {}", catalog.source, self.source);
+        }
+        catalog.dated = catalog.dated.max(self.dated);
+        Ok(catalog)
+    }
+
+    fn own_names(&self) -> BTreeSet<String> {
+        let sets = self.sets.iter().map(|set| &set.name);
+        let operations = self.operations.iter().map(|operation| &operation.name);
+        let choices = self.choices.iter().map(|choice| &choice.name);
+        { sets.chain(operations).chain(choices) }
+            .map(|name| name.get_ref().clone())
+            .collect()
+    }
+
+    /// Takes out what has the name of something built in, and says so.
+    fn drop_redefined(&mut self, builtin: &CatalogRaw, text: &str, problems: &mut Vec<String>) {
+        let names = |all: &mut dyn Iterator<Item = &Spanned<String>>| -> BTreeSet<String> {
+            all.map(|name| name.get_ref().clone()).collect()
+        };
+        let sets = names(&mut builtin.sets.iter().map(|it| &it.name));
+        let mut calls = names(&mut builtin.operations.iter().map(|it| &it.name));
+        calls.extend(names(&mut builtin.choices.iter().map(|it| &it.name)));
+        let mut is_new = |name: &Spanned<String>, known: &BTreeSet<String>| {
+            let (is_known, line) = (
+                known.contains(name.get_ref()),
+                line_of(text, name.span().start),
+            );
+            if is_known {
+                problems.push(format!(
+                    "line {line}: `{}` is built in and stays as it is, with what it costs: choose another name",
+                    name.get_ref()
+                ));
+            }
+            !is_known
+        };
+        self.sets.retain(|it| is_new(&it.name, &sets));
+        self.operations.retain(|it| is_new(&it.name, &calls));
+        self.choices.retain(|it| is_new(&it.name, &calls));
+    }
+}
+
+/// Lists what makes a request of an added operation one of another operation too: it would be charged as that one.
+fn conflicts<'a>(added: &'a Operation, all: &'a [Operation]) -> impl Iterator<Item = String> + 'a {
+    let asks_alike = |other: &&Operation| {
+        let decided = |operation: &Operation| -> Vec<_> {
+            let fixed = operation.fixed.iter();
+            { fixed.filter(|(field, _)| Operation::is_decided_by(field)) }
+                .map(|(field, value)| (field.clone(), value.clone()))
+                .collect()
+        };
+        (added.method, &added.path) == (other.method, &other.path)
+            && decided(added) == decided(other)
+    };
+    let others = all.iter().filter(|other| other.name != added.name);
+    let alike = others.filter(asks_alike).map(|other| {
+        format!(
+            "it sends what `{}` sends, and would be charged as that: fix another path, `task_type` or `type`",
+            other.name
+        )
+    });
+    let unnamed = added.when_unnamed.then(|| {
+        "`when_unnamed` is for what is built in: a request must say which operation it is"
+            .to_owned()
+    });
+    let guide = { added.guide.as_ref() }
+        .map(|_| "`guide` is for the rows of the guide's own tables".to_owned());
+    let status = matches!(added.kind, Kind::Status(_)).then(|| {
+        "what reads a task is built in: an added operation is one that is paid for".to_owned()
+    });
+    alike.chain(unnamed).chain(guide).chain(status)
+}
+
+/// An overlay brings the prices of its own operations only: those of built-in ones are the price list's.
+fn prices_of_builtin(prices: &[PriceRaw], text: &str) -> Vec<String> {
+    let builtin = Catalog::builtin();
+    { prices.iter() }
+        .filter(|price| builtin.find(price.operation.get_ref()).is_some())
+        .map(|price| {
+            format!(
+                "line {}: `{}` is built in: its price belongs in a price list, `--prices FILE`",
+                line_of(text, price.operation.span().start),
+                price.operation.get_ref()
+            )
+        })
+        .collect()
+}
+
+impl StatusOfRaw {
+    fn apply(&self, catalog: &mut Catalog) -> Result<(), String> {
+        let name = self.operation.get_ref();
+        let Some(id) = catalog.find(name) else {
+            let names = catalog.operations.iter().map(|operation| &*operation.name);
+            return Err(format!(
+                "there is no operation `{name}`{}",
+                hint(name, names)
+            ));
+        };
+        let instead = self.instead.clone();
+        let status = match self.status {
+            StatusWord::Active => Availability::Active,
+            StatusWord::Retired => Availability::Retired { instead },
+            StatusWord::Unavailable => Availability::Unavailable { instead },
+        };
+        if status != Availability::Active && self.instead.trim().is_empty() {
+            return Err(format!(
+                "the status of `{name}` does not say what to use `instead`"
+            ));
+        }
+        let statuses = &mut catalog.operations[usize::from(id.0)].availability;
+        statuses.retain(|(provider, _)| *provider != self.provider);
+        statuses.push((self.provider.clone(), status));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "overlay_tests.rs"]
+mod tests;
