@@ -239,6 +239,7 @@ async fn ours(origin: &str, shape: Shape, folder: &Path, ledger: Ledger) -> Dura
         files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
         options: ManifestOptions::default(),
+        catalog: None,
     };
     let run = RunId::new(format!("bench-{}", Timestamp::now().as_nanosecond()));
     let new = NewRun {

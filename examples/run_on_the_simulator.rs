@@ -85,6 +85,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
             options: ManifestOptions::default(),
+            catalog: None,
         },
     };
     engine.ledger.enroll(new, clock.now()).await?;

@@ -69,6 +69,10 @@ impl Newcomer {
         let home = tempfile::tempdir().unwrap();
         let work = home.path().join("work");
         copy_folder(&root().join("manifests"), &work.join("manifests"));
+        copy_folder(
+            &root().join("examples/jingle"),
+            &work.join("examples/jingle"),
+        );
         Self { home, work }
     }
 

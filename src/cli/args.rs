@@ -57,6 +57,16 @@ pub(crate) struct GlobalArgs {
     )]
     pub(crate) ledger: Option<String>,
 
+    /// File that adds operations, with their prices, to the built-in catalog
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SETLIST_CATALOG",
+        hide_env = true
+    )]
+    pub(crate) catalog: Option<PathBuf>,
+
     /// Print results as JSON on standard output, errors as JSON on standard error
     #[arg(long, global = true, env = "SETLIST_JSON", hide_env = true, value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -31,6 +32,8 @@ pub(crate) struct Batch {
     pub(crate) settings: Settings,
     /// The price list.
     pub(crate) prices: Cow<'static, PriceList>,
+    /// The catalog.
+    pub(crate) catalog: Arc<Catalog>,
     /// Whose credits it spends.
     pub(crate) account: AccountId,
 }
@@ -81,7 +84,7 @@ impl Batch {
         period: Option<Credits>,
         context: &Context,
     ) -> Result<Self, CommandError> {
-        let mut manifest = read_manifest(args)?;
+        let mut manifest = read_manifest(args, context.catalog()?)?;
         if let Some(seed) = seed {
             let simulator = &mut manifest.provider.simulator;
             simulator.insert("seed".to_owned(), json!(seed));
@@ -90,13 +93,15 @@ impl Batch {
         written.base_url = origin.or(written.base_url);
         written.period = [written.period, period].into_iter().flatten().min();
         let settings = Settings::resolve(flags, written, context.config()?)?;
-        let prices = prices::find(settings.prices())?;
+        let catalog = Arc::clone(context.catalog()?);
+        let prices = prices::find(settings.prices(), &catalog)?;
         let label = settings.account.name.as_deref();
         let account = provider::account(&settings.provider, label, &settings.base_url);
         let mut batch = Self {
             manifest,
             settings,
             prices,
+            catalog,
             account,
         };
         let today = batch.date(context)?;
@@ -133,10 +138,9 @@ impl Batch {
     /// # Errors
     /// A usage error with every job that can't be bought.
     pub(crate) fn plan(&self, paid: &dyn PaidJobs, fresh: bool) -> Result<Plan, CommandError> {
-        let catalog = Catalog::builtin();
         let sources = Sources {
             provider: self.settings.provider.name,
-            catalog,
+            catalog: &self.catalog,
             prices: &self.prices,
             known: PriceLists::builtin(),
             paid,
@@ -214,7 +218,7 @@ impl Batch {
     /// # Errors
     /// A usage error when a row file changed meanwhile.
     pub(crate) fn fit(&self, judged: &mut Judged, room: Credits) -> Result<(), CommandError> {
-        let fit = judged.plan.fit(&self.manifest, Catalog::builtin(), room)?;
+        let fit = judged.plan.fit(&self.manifest, &self.catalog, room)?;
         judged.fit = Some(fit);
         Ok(())
     }
@@ -238,8 +242,10 @@ impl Batch {
 ///
 /// # Errors
 /// A usage error with every problem, each with its place.
-pub(crate) fn read_manifest(args: &ManifestArgs) -> Result<Manifest, CommandError> {
-    let catalog = Catalog::builtin();
+pub(crate) fn read_manifest(
+    args: &ManifestArgs,
+    catalog: &Catalog,
+) -> Result<Manifest, CommandError> {
     let options = args.options.to_options();
     if args.manifest.as_os_str() != "-" {
         return Ok(Manifest::read_with(&args.manifest, &options, catalog)?);

@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) ledger: Option<String>,
     /// The price list's name, or a file.
     pub(crate) prices: Option<String>,
+    /// The file that adds to the catalog.
+    pub(crate) catalog: Option<PathBuf>,
     /// The account whose credits are spent.
     #[serde(default)]
     pub(crate) account: AccountConfig,

@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 
 use crate::api::transport::Transport;
 use crate::api::{Client, FaultKind, Origin, Refusal, ReqwestTransport, Service};
-use crate::catalog::Catalog;
 use crate::model::{Balance, Credits, SharedClock};
 use crate::sim::{InProcess, SimOptions, Simulator, Start, deliver_webhooks};
 
@@ -86,7 +85,7 @@ pub(crate) fn over_network(
     let transport = ReqwestTransport::new(key, Origin::parse(&settings.base_url)?)?;
     let clock = context.clock(context.now(), 1.0);
     let seed = context.random();
-    connect(settings, Arc::new(transport), clock, seed)
+    connect(settings, Arc::new(transport), clock, seed, context)
 }
 
 fn connect(
@@ -94,8 +93,9 @@ fn connect(
     transport: Arc<dyn Transport>,
     clock: SharedClock,
     seed: u64,
+    context: &Context,
 ) -> Result<Connection, CommandError> {
-    let catalog = Arc::clone(Catalog::builtin());
+    let catalog = Arc::clone(context.catalog()?);
     let client = Client::new(catalog, &settings.base_url, transport, settings.timeout())?;
     Ok(Connection {
         service: Arc::new(client),
@@ -167,11 +167,11 @@ impl Rehearsal {
         let clock = context.clock(now, speed);
         let seed = options.seed;
         let simulator = Simulator::open(options, clock.clone(), &self.state_file, start)?;
-        let simulator = Arc::new(simulator);
+        let simulator = Arc::new(simulator.serving(Arc::clone(context.catalog()?)));
         // Ends with the runtime: what is not told by then is not told.
         drop(tokio::spawn(deliver_webhooks(Arc::clone(&simulator))));
         let transport = InProcess::new(Arc::clone(&simulator));
-        let connection = connect(settings, Arc::new(transport), clock, seed)?;
+        let connection = connect(settings, Arc::new(transport), clock, seed, context)?;
         Ok((connection, simulator))
     }
 }

@@ -11,13 +11,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::catalog::Catalog;
 use crate::model::{RunId, SharedClock, SystemClock};
 
 use super::args::GlobalArgs;
 use super::config::{Config, KeySource};
 use super::error::{CommandError, ErrorKind};
 use super::ui::{ColorHints, Ui};
-use super::{key, prices, repeatable};
+use super::{catalogs, key, prices, repeatable};
 
 /// Threads that carry requests: all of them wait most of the time.
 const WORKER_THREADS: usize = 2;
@@ -84,6 +85,7 @@ pub(crate) struct Context {
     /// Whether the time was given instead of read.
     is_time_given: bool,
     config: OnceCell<Config>,
+    catalog: OnceCell<Arc<Catalog>>,
     /// The terminal.
     pub(crate) ui: Ui,
 }
@@ -116,6 +118,7 @@ impl Context {
             started_at,
             is_time_given,
             config: OnceCell::new(),
+            catalog: OnceCell::new(),
             ui,
         })
     }
@@ -190,6 +193,35 @@ impl Context {
         Ok(self.config.get_or_init(|| config))
     }
 
+    /// Returns the catalog, read once: the built-in one, and what a file adds to it.
+    ///
+    /// # Errors
+    /// A usage error when there is such a file, and it can't be read or holds nonsense.
+    pub(crate) fn catalog(&self) -> Result<&Arc<Catalog>, CommandError> {
+        if let Some(catalog) = self.catalog.get() {
+            return Ok(catalog);
+        }
+        let file = self.catalog_file()?;
+        let catalog = catalogs::read(file.as_deref())?;
+        Ok(self.catalog.get_or_init(|| catalog))
+    }
+
+    /// Returns the file that adds to the catalog: the flag's, else the configuration's.
+    ///
+    /// # Errors
+    /// A usage error when the configuration is wrong.
+    pub(crate) fn catalog_file(&self) -> Result<Option<PathBuf>, CommandError> {
+        match &self.global.catalog {
+            Some(file) => Ok(Some(file.clone())),
+            None => Ok(self.config()?.catalog.clone()),
+        }
+    }
+
+    /// Takes this catalog for the rest of the command, whatever the configuration says; to be called before the first use.
+    pub(crate) fn keep_to(&self, catalog: Arc<Catalog>) {
+        self.catalog.get_or_init(|| catalog);
+    }
+
     fn read_config(&self) -> Result<Config, CommandError> {
         let usual = || {
             Some(
@@ -206,6 +238,7 @@ impl Context {
                 let mut config = Config::parse(&text, &path)?;
                 let folder = path.parent().unwrap_or(Path::new(""));
                 config.prices = config.prices.map(|name| prices::beside(name, folder));
+                config.catalog = config.catalog.map(|file| folder.join(file));
                 Ok(config)
             }
             Err(error)

@@ -35,6 +35,11 @@ impl From<CatalogError> for CommandError {
                 Self::usage(format!("the price list `{file}` is wrong:\n  {shown}"))
                     .detailed("problems", problems.into())
             }
+            CatalogError::Overlay { file, problems } => {
+                let shown = problems.join("\n  ");
+                Self::usage(format!("the catalog `{file}` is wrong:\n  {shown}"))
+                    .detailed("problems", problems.into())
+            }
             other => Self::new(ErrorKind::Usage, other),
         }
     }

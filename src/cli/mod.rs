@@ -8,6 +8,7 @@ mod approval;
 mod args;
 mod balance_cache;
 mod batch;
+mod catalogs;
 mod commands;
 mod config;
 mod connect;

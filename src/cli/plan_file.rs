@@ -48,6 +48,9 @@ pub(crate) struct PlanHead {
     pub(crate) base_url: String,
     /// The price list's name, or its file.
     pub(crate) prices: String,
+    /// The file that adds to the catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) catalog: Option<String>,
     /// Paid requests per span.
     pub(crate) rate: Rate,
     /// Tasks in flight.
@@ -99,6 +102,7 @@ impl PlanHead {
             provider: plan.header().provider.clone(),
             base_url: String::new(),
             prices: String::new(),
+            catalog: None,
             rate: Rate {
                 count: 1,
                 per: std::time::Duration::from_secs(1),

@@ -7,14 +7,22 @@ use crate::catalog::{Catalog, PriceList};
 
 use super::error::{CommandError, ErrorKind};
 
-/// Finds a price list: a built-in one by name, else a file.
+/// Finds a price list: a built-in one by name, else a file; with the prices that came with added operations.
 ///
 /// # Errors
 /// A usage error when there is neither, or the file's list is not valid.
-pub(crate) fn find(name: &str) -> Result<Cow<'static, PriceList>, CommandError> {
+pub(crate) fn find(name: &str, catalog: &Catalog) -> Result<Cow<'static, PriceList>, CommandError> {
+    let list = list(name, catalog)?;
+    Ok(match catalog.added {
+        Some(_) => Cow::Owned(list.with_added(catalog)),
+        None => list,
+    })
+}
+
+fn list(name: &str, catalog: &Catalog) -> Result<Cow<'static, PriceList>, CommandError> {
     match PriceList::builtin(name) {
         Ok(list) => Ok(Cow::Borrowed(list)),
-        Err(unknown) if is_file(name) => read(Path::new(name)).map_err(|failure| {
+        Err(unknown) if is_file(name) => read(Path::new(name), catalog).map_err(|failure| {
             if Path::new(name).exists() {
                 failure
             } else {
@@ -40,22 +48,22 @@ fn is_file(name: &str) -> bool {
     name.contains(std::path::is_separator) || name.ends_with(".toml")
 }
 
-fn read(path: &Path) -> Result<Cow<'static, PriceList>, CommandError> {
+fn read(path: &Path, catalog: &Catalog) -> Result<Cow<'static, PriceList>, CommandError> {
     let label = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         CommandError::new(ErrorKind::Usage, error)
             .context(format!("the price list `{label}` can't be read"))
     })?;
-    Ok(Cow::Owned(PriceList::parse(
-        &text,
-        &label,
-        Catalog::builtin(),
-    )?))
+    Ok(Cow::Owned(PriceList::parse(&text, &label, catalog)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find(name: &str) -> Result<Cow<'static, PriceList>, CommandError> {
+        super::find(name, Catalog::builtin())
+    }
 
     #[test]
     fn a_list_is_a_name_or_a_file() {

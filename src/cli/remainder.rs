@@ -5,7 +5,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use crate::catalog::Catalog;
 use crate::manifest::{Format, Manifest, Part};
 use crate::model::Fingerprint;
 use crate::plan::Fit;
@@ -39,7 +38,7 @@ pub(crate) fn write(
         context.ui.tell(&told);
         return Ok(());
     }
-    let catalog = Catalog::builtin();
+    let catalog = &batch.catalog;
     let part = batch.manifest.part(catalog, &|job| fit.leaves_out(job))?;
     let written = write_files(path, &part)?;
     let checked = read_back(path, batch, judged, fit, context);
@@ -108,7 +107,7 @@ fn read_back(
     fit: &Fit,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let catalog = Catalog::builtin();
+    let catalog = &batch.catalog;
     let mut manifest = Manifest::read(path, catalog)?;
     manifest.set_run_date(batch.date(context)?);
     let mut found = HashSet::new();

@@ -16,8 +16,8 @@ use super::batch::{Batch, Judged};
 use super::context::Context;
 use super::error::{CommandError, ErrorKind};
 use super::plan_file::{self, PinnedFile, PlanHead, SavedPlan};
-use super::provider;
 use super::settings::Layer;
+use super::{catalogs, provider};
 
 /// How old a plan may be, when nobody says.
 pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -60,6 +60,9 @@ pub(crate) fn save(
         true => context.absolute(prices)?.to_string_lossy().into_owned(),
         false => settings.prices().to_owned(),
     };
+    if let (Some(file), Some(_)) = (context.catalog_file()?, &batch.catalog.added) {
+        head.catalog = Some(context.absolute(&file)?.to_string_lossy().into_owned());
+    }
     head.rate = settings.rate();
     head.concurrency = settings.concurrency();
     head.run_cap = settings.run_cap();
@@ -169,6 +172,8 @@ impl SavedPlan {
         context: &Context,
     ) -> Result<Batch, CommandError> {
         let head = &self.head;
+        catalogs::of_plan(head.catalog.as_deref(), context)
+            .map_err(|failure| failure.hint(self.made_of()))?;
         let args = ManifestArgs {
             manifest: PathBuf::from(&head.manifest_path),
             format_in: None,

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::catalog::Catalog;
 use crate::exec::{self, ControlHandle, Ending, Engine, Order, Publish, RunOptions};
 use crate::ledger::Ledger;
 use crate::model::{RunId, RunRecord, RunState, StopCause};
@@ -81,7 +80,7 @@ impl Session<'_> {
         let engine = Engine {
             ledger: self.ledger.clone(),
             service: self.connection.service.clone(),
-            catalog: Catalog::builtin().clone(),
+            catalog: Arc::clone(self.context.catalog()?),
             clock: self.connection.clock.clone(),
             seed: self.connection.seed,
             files: self.files.clone(),

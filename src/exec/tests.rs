@@ -315,6 +315,7 @@ async fn enrol(
         files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
         options: ManifestOptions::default(),
+        catalog: None,
     };
     let run = RunId::new(id);
     let new = NewRun {

@@ -53,6 +53,7 @@ pub(super) fn new_run(id: &str, limits: SpendLimits) -> NewRun {
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
             options: ManifestOptions::default(),
+            catalog: None,
         },
     }
 }

@@ -119,6 +119,9 @@ pub struct RunSettings {
     /// What was said beside the manifest that it was made of.
     #[serde(default, skip_serializing_if = "ManifestOptions::is_empty")]
     pub options: ManifestOptions,
+    /// The text of the file that added operations to the catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<String>,
 }
 
 /// A run's sums, derived from its jobs.

@@ -44,6 +44,7 @@ pub(super) fn run(state: RunState) -> RunRecord {
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
             options: ManifestOptions::default(),
+            catalog: None,
         },
         state,
         ending: (state == RunState::Stopped).then(|| "credits ran out".to_owned()),

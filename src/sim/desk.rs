@@ -1,5 +1,7 @@
 //! What an endpoint works with: the state as it is, the time, and the draw of its request. It decides on no money.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::model::Family;
@@ -36,7 +38,7 @@ pub(crate) struct Desk<'a> {
 #[derive(Debug)]
 pub(crate) struct Work {
     /// The operation's catalog name.
-    pub operation: &'static str,
+    pub operation: Cow<'static, str>,
     pub status: u16,
     /// Whether this call costs anything.
     pub free: bool,
@@ -51,7 +53,7 @@ impl Work {
     /// Answers at once.
     pub(crate) fn answer(operation: &'static str, answer: Value) -> Self {
         Self {
-            operation,
+            operation: Cow::Borrowed(operation),
             status: 200,
             free: false,
             task: None,

@@ -15,6 +15,7 @@
 //! is polled, to this machine unless the settings say more; tasks taken before the process began have none.
 
 mod account;
+mod added;
 mod audio;
 mod audit;
 mod batch;

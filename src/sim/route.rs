@@ -54,6 +54,8 @@ pub(crate) enum Submit {
     ProducerUpload,
     ProducerDownload,
     NuroCreate,
+    /// A path that a file added to the catalog.
+    Added,
 }
 
 impl Submit {

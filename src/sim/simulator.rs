@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+use axum::http::Method;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use jiff::Timestamp;
 
-use crate::catalog::CatalogError;
+use crate::catalog::{Catalog, CatalogError};
 use crate::model::{Balance, Credits, SharedClock};
 
 use super::audit::Audit;
@@ -20,7 +21,7 @@ use super::http::{SimRequest, SimResponse};
 use super::journal::Journal;
 use super::options::SimOptions;
 use super::refusal::Refusal;
-use super::route::{Endpoint, NoRoute, route};
+use super::route::{Endpoint, NoRoute, Submit, route};
 use super::spoil;
 use super::state::State;
 use super::tariff::Tariff;
@@ -69,6 +70,7 @@ pub enum Start {
 pub struct Simulator {
     pub(super) options: SimOptions,
     pub(super) tariff: Tariff,
+    pub(super) catalog: Arc<Catalog>,
     clock: ClockBox,
     /// What is added to the clock, so that time does not run backwards when a state file is opened again.
     shift: Millis,
@@ -194,6 +196,7 @@ impl Simulator {
         Ok(Self {
             options,
             tariff,
+            catalog: Arc::clone(Catalog::builtin()),
             clock: ClockBox(clock),
             shift,
             base: RwLock::new(Arc::from(IN_PROCESS_BASE)),
@@ -203,6 +206,18 @@ impl Simulator {
             balances: AtomicU64::new(0),
             hooks: OnceLock::new(),
         })
+    }
+
+    /// Serves the operations, too, that a file added to the catalog, at the prices that came with them.
+    #[must_use]
+    pub fn serving(mut self, catalog: Arc<Catalog>) -> Self {
+        self.catalog = catalog;
+        self
+    }
+
+    fn is_added_path(&self, request: &SimRequest) -> bool {
+        let mut added = { self.catalog.ids() }.filter(|id| self.catalog.is_added(*id));
+        request.method == Method::POST && added.any(|id| self.catalog.get(id).path == request.path)
     }
 
     /// Returns the settings.
@@ -294,6 +309,9 @@ impl Simulator {
     pub fn handle(&self, request: &SimRequest) -> SimResponse {
         match route(&request.method, &request.path) {
             Ok(endpoint) => self.serve(endpoint, request),
+            Err(NoRoute::NotFound) if self.is_added_path(request) => {
+                self.serve(Endpoint::Submit(Submit::Added), request)
+            }
             // The provider's host answers these with pages of its own (api facts, section 0).
             Err(NoRoute::NotFound) => page(404, "404: This page could not be found."),
             Err(NoRoute::WrongMethod) => page(405, "405: Method not allowed."),

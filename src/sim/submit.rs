@@ -20,7 +20,7 @@ use super::simulator::{Books, SimError, Simulator};
 use super::state::State;
 use super::task::Millis;
 use super::webhook::Hook;
-use super::{nuro, producer, sonic_create, sonic_edit, sonic_tools, spoil};
+use super::{added, nuro, producer, sonic_create, sonic_edit, sonic_tools, spoil};
 
 /// Why a submit was not acted on, and what the books say about it.
 pub(super) struct No {
@@ -105,7 +105,7 @@ impl Simulator {
         }
         let event = Event::Accepted(Box::new(Acceptance {
             at: turn.now,
-            operation: Cow::Borrowed(work.operation),
+            operation: work.operation.clone(),
             status: work.status,
             charge,
             digest,
@@ -144,10 +144,15 @@ impl Simulator {
             draw: Draw::new(self.options.seed, digest, state.occurrences(digest)),
             fate: turn.fault.map(|fault| fault.effect),
         };
-        let work = perform(turn.submit, &desk, Body(body)).map_err(|refusal| turn.no(refusal))?;
+        let added = self.catalog.match_added(turn.path, body);
+        let work = match added {
+            Some(id) => added::perform(&desk, Body(body), self.catalog.get(id)),
+            None => perform(turn.submit, &desk, Body(body)),
+        };
+        let work = work.map_err(|refusal| turn.no(refusal))?;
         let no = |refusal, passed| No {
             refusal,
-            operation: Cow::Borrowed(work.operation),
+            operation: work.operation.clone(),
             passed,
         };
         if counts {
@@ -159,13 +164,18 @@ impl Simulator {
         if let Some(refusal) = moderation_of(body) {
             return Err(no(refusal, counts));
         }
-        let price = match work.free {
-            true => Some(Credits::ZERO),
-            false => self.tariff.price(work.operation, body),
+        let price = match added {
+            Some(id) => added::price(&self.catalog, id, body),
+            None if work.free => Some(Credits::ZERO),
+            None => self.tariff.price(&work.operation, body),
         };
         let Some(price) = price else {
             let text = format!("The simulator knows no price of {}.", work.operation);
-            return Err(no(Refusal::new(500, "api_error", text), counts));
+            let refusal = match added {
+                Some(_) => Refusal::invalid(format!("{text} Its file of operations has none.")),
+                None => Refusal::new(500, "api_error", text),
+            };
+            return Err(no(refusal, counts));
         };
         match state.account().split(price) {
             Some(charge) => Ok((work, charge)),
@@ -279,5 +289,8 @@ fn perform(submit: Submit, desk: &Desk<'_>, body: Body<'_>) -> Result<Work, Refu
         Submit::ProducerUpload => producer::upload(desk, body),
         Submit::ProducerDownload => producer::download(desk, body),
         Submit::NuroCreate => nuro::create(desk, body),
+        Submit::Added => Err(Refusal::invalid(
+            "The request is none of an added operation.",
+        )),
     }
 }

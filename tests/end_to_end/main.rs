@@ -7,6 +7,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod added_operation;
 mod alerts;
 mod bad_input;
 mod bad_server;

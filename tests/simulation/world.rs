@@ -305,6 +305,7 @@ impl World {
             files: std::collections::BTreeMap::new(),
             stop: StopRules::default(),
             options: ManifestOptions::default(),
+            catalog: None,
         }
     }
 

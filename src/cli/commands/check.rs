@@ -21,11 +21,12 @@ pub(crate) struct CheckArgs {
 
 /// Checks the manifest and the rows of its files.
 pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CommandError> {
-    let checked = batch::read_manifest(&args.manifest).and_then(|mut manifest| {
+    let catalog = context.catalog()?;
+    let checked = batch::read_manifest(&args.manifest, catalog).and_then(|mut manifest| {
         // Which day it is makes no difference to whether a manifest is right.
         manifest.set_run_date(TimeZone::UTC.to_datetime(context.now()).date());
-        let jobs = count_jobs(&manifest)?;
-        manifest.check_profiles(Catalog::builtin())?;
+        let jobs = count_jobs(&manifest, catalog)?;
+        manifest.check_profiles(catalog)?;
         Ok((jobs, manifest))
     });
     match checked {
@@ -61,9 +62,12 @@ pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CommandEr
 }
 
 /// Expands every job, which is what finds the problems of rows.
-fn count_jobs(manifest: &crate::manifest::Manifest) -> Result<u64, CommandError> {
+fn count_jobs(
+    manifest: &crate::manifest::Manifest,
+    catalog: &Catalog,
+) -> Result<u64, CommandError> {
     let mut jobs = 0_u64;
-    manifest.expand(Catalog::builtin(), &mut |_| {
+    manifest.expand(catalog, &mut |_| {
         jobs += 1;
         std::ops::ControlFlow::Continue(())
     })?;

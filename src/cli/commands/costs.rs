@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 
-use crate::catalog::{Catalog, PriceList, render_costs};
+use crate::catalog::{PriceList, render_costs};
 use crate::report::{
     costs_diff_csv, costs_diff_json, costs_diff_text, costs_json, costs_text, learned, lessons,
     lessons_json, lessons_text,
@@ -81,6 +81,7 @@ enum CostsFormat {
 
 /// Prints the prices.
 pub(crate) fn run(args: &CostsArgs, context: &Context) -> Result<Exit, CommandError> {
+    let catalog = context.catalog()?;
     let usual = if context.ui.json() {
         CostsFormat::Json
     } else {
@@ -88,17 +89,17 @@ pub(crate) fn run(args: &CostsArgs, context: &Context) -> Result<Exit, CommandEr
     };
     let format = args.format.unwrap_or(usual);
     if let Some([a, b]) = args.diff.as_deref() {
-        diff(&*prices::find(a)?, &*prices::find(b)?, format, context)?;
+        let (a, b) = (prices::find(a, catalog)?, prices::find(b, catalog)?);
+        diff(&a, &b, format, context)?;
         return Ok(Exit(exit::DONE));
     }
     let configured = context.config()?.prices.as_deref();
     let name = args.prices.as_deref().or(configured);
-    let list = prices::find(name.unwrap_or(DEFAULT_PRICES))?;
+    let list = prices::find(name.unwrap_or(DEFAULT_PRICES), catalog)?;
     if args.learn {
         learn(args, &list, format, context)?;
         return Ok(Exit(exit::DONE));
     }
-    let catalog = Catalog::builtin();
     let ui = &context.ui;
     match format {
         CostsFormat::Table => ui.result(&costs_text(catalog, &list))?,
@@ -119,7 +120,7 @@ fn diff(
     format: CostsFormat,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let catalog = Catalog::builtin();
+    let catalog = context.catalog()?;
     let ui = &context.ui;
     match format {
         CostsFormat::Table => ui.result(&costs_diff_text(catalog, a, b)),
@@ -148,7 +149,7 @@ fn learn(
         Some(ledger) => ledger.audits(&account)?,
         None => Vec::new(),
     };
-    let catalog = Catalog::builtin();
+    let catalog = context.catalog()?;
     let found = lessons(catalog, list, &audits);
     let ui = &context.ui;
     match format {

@@ -22,7 +22,7 @@ use super::super::exit::{self, Exit};
 use super::super::publish::publisher;
 use super::super::session::Session;
 use super::super::settings::{Layer, Settings};
-use super::super::{batch, ledgers, repeatable, reports};
+use super::super::{batch, catalogs, ledgers, repeatable, reports};
 use super::run;
 
 /// No rehearsal runs longer than this by its own clock.
@@ -63,6 +63,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
         make_up_reports(args, context)?;
         return nothing_to_do(context);
     };
+    catalogs::of_run(record.settings.catalog.as_deref(), context)?;
     let _manifest_lock =
         run::lock_manifest(&record.manifest_path, &record.manifest_digest, context)?;
     let settings = settings(args, &record, context)?;

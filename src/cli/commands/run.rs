@@ -11,7 +11,6 @@ use futures::future::{FusedFuture, FutureExt};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::catalog::Catalog;
 use crate::exec::RunOptions;
 use crate::ledger::{Enrolment, Ledger, LedgerError, NewRun};
 use crate::manifest::parse_duration;
@@ -313,6 +312,7 @@ fn settings(
         fresh,
         stop,
         options: batch.manifest.options.clone(),
+        catalog: { batch.catalog.added.as_ref() }.map(|added| added.text.to_string()),
     }
 }
 
@@ -367,7 +367,7 @@ fn enrol_jobs(
     let mut stored: Result<(), LedgerError> = Ok(());
     let fit = judged.fit.as_ref();
     let plan = &judged.plan;
-    plan.jobs(&batch.manifest, Catalog::builtin(), &mut |enrollee| {
+    plan.jobs(&batch.manifest, &batch.catalog, &mut |enrollee| {
         let left_out = fit.is_some_and(|fit| fit.leaves_out(enrollee.job.ordinal));
         let left_out = left_out.then(|| LEFT_OUT.to_owned());
         chunk.push(Enrolment {

@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use crate::catalog::Catalog;
 use crate::manifest::json_schema;
 
 use super::super::context::Context;
@@ -15,7 +14,7 @@ pub(crate) struct SchemaArgs {}
 
 /// Prints the schema.
 pub(crate) fn run(_: &SchemaArgs, context: &Context) -> Result<Exit, CommandError> {
-    let schema = json_schema(Catalog::builtin());
+    let schema = json_schema(context.catalog()?);
     context.ui.results(|out| {
         serde_json::to_writer_pretty(&mut *out, &schema)?;
         out.write_all(b"\n")

@@ -212,6 +212,7 @@ pub(crate) fn run(args: &SimulateArgs, context: &Context) -> Result<Exit, Comman
             Some(file) => Simulator::open(options, clock, file, Start::NewRun)?,
             None => Simulator::new(options, clock)?,
         };
+        let simulator = simulator.serving(Arc::clone(context.catalog()?));
         let listener = TcpListener::bind(args.listen).await.map_err(|error| {
             CommandError::new(ErrorKind::Storage, error)
                 .context(format!("the simulator can't listen on `{}`", args.listen))

@@ -168,6 +168,7 @@ async fn process(out: &TempDir, task: Option<&str>, url: &str, script: &[Act]) -
         files: std::collections::BTreeMap::new(),
         stop: StopRules::default(),
         options: ManifestOptions::default(),
+        catalog: None,
     };
     let (events, _) = mpsc::unbounded_channel();
     let shared = Shared::new(engine, RunId::new("r1"), settings, events);
