@@ -19,6 +19,9 @@ use super::price::{PriceEntry, PriceList};
 use super::price_file::{PriceRaw, check_all, line_of};
 use super::raw::{CatalogRaw, ChoiceRaw, OperationRaw, SetRaw};
 
+/// The provider where everything works that is not said to be gone.
+const SIMULATOR: &str = "simulator";
+
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,29 +143,19 @@ impl PriceList {
 impl OverlayRaw {
     fn merge(mut self, text: &str) -> Result<Catalog, Vec<String>> {
         let mut problems = Vec::new();
-        let mut raw: CatalogRaw =
-            toml::from_str(BUILTIN).expect("the built-in operations are valid");
         let own = self.own_names();
-        self.drop_redefined(&raw, text, &mut problems);
-        for (name, words) in self.lists {
-            let list = raw.lists.entry(name).or_default();
-            let new: Vec<String> = { words.into_iter() }
-                .filter(|word| !list.contains(word))
-                .collect();
-            list.extend(new);
-        }
-        raw.sets.extend(self.sets);
-        raw.operations.extend(self.operations);
-        raw.choices.extend(self.choices);
         let place = |name: &Spanned<String>| match own.contains(name.get_ref()) {
             true => format!("line {}: ", line_of(text, name.span().start)),
             false => String::new(),
         };
+        let mut raw: CatalogRaw =
+            toml::from_str(BUILTIN).expect("the built-in operations are valid");
+        self.drop_redefined(&raw, text, &mut problems);
+        self.add_to(&mut raw);
         let builtin = Catalog::builtin();
-        let mut lines = Vec::new();
-        for operation in raw.operations.iter().skip(builtin.operations.len()) {
-            lines.push(place(&operation.name));
-        }
+        let first = builtin.operations.len();
+        let added = raw.operations.iter().skip(first);
+        let lines: Vec<String> = added.map(|operation| place(&operation.name)).collect();
         let mut catalog = match Catalog::assemble(raw, &place) {
             Ok(catalog) => catalog,
             // Statuses and prices are left unread: they speak of operations that are perhaps missing only for now.
@@ -171,34 +164,52 @@ impl OverlayRaw {
                 return Err(problems);
             }
         };
-        catalog.digest = digest(&format!("{}\n{}", builtin.digest, digest(text)));
-        let count = builtin.operations.len();
-        for (operation, at) in catalog.operations[count..].iter().zip(&lines) {
+        for (operation, at) in catalog.operations[first..].iter().zip(&lines) {
             let name = &operation.name;
             let found = conflicts(operation, &catalog.operations);
             problems.extend(found.map(|problem| format!("{at}operation `{name}`: {problem}")));
         }
-        for status in &self.statuses {
-            if let Err(problem) = status.apply(&mut catalog) {
-                let line = line_of(text, status.operation.span().start);
-                problems.push(format!("line {line}: {problem}"));
-            }
-        }
+        self.set_statuses(&mut catalog, text, &mut problems);
         problems.extend(prices_of_builtin(&self.prices, text));
         let prices = check_all(&self.prices, text, &catalog, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        catalog.added = Some(Added {
-            text: Arc::from(text),
-            first: OperationId(u16::try_from(count).expect("the loader counted them")),
-            prices,
-        });
+        catalog.digest = digest(&format!("{}\n{}", builtin.digest, digest(text)));
+        catalog.dated = catalog.dated.max(self.dated);
         if !self.source.is_empty() {
             catalog.source = format!("{}; {}", catalog.source, self.source);
         }
-        catalog.dated = catalog.dated.max(self.dated);
+        catalog.added = Some(Added {
+            text: Arc::from(text),
+            first: OperationId(u16::try_from(first).expect("the loader counted them")),
+            prices,
+        });
         Ok(catalog)
+    }
+
+    /// Moves what stands in the file behind what is built in.
+    fn add_to(&mut self, raw: &mut CatalogRaw) {
+        for (name, words) in std::mem::take(&mut self.lists) {
+            let list = raw.lists.entry(name).or_default();
+            for word in words {
+                if !list.contains(&word) {
+                    list.push(word);
+                }
+            }
+        }
+        raw.sets.append(&mut self.sets);
+        raw.operations.append(&mut self.operations);
+        raw.choices.append(&mut self.choices);
+    }
+
+    fn set_statuses(&self, catalog: &mut Catalog, text: &str, problems: &mut Vec<String>) {
+        for status in &self.statuses {
+            if let Err(problem) = status.apply(catalog) {
+                let line = line_of(text, status.operation.span().start);
+                problems.push(format!("line {line}: {problem}"));
+            }
+        }
     }
 
     fn own_names(&self) -> BTreeSet<String> {
@@ -265,7 +276,29 @@ fn conflicts<'a>(added: &'a Operation, all: &'a [Operation]) -> impl Iterator<It
     let status = matches!(added.kind, Kind::Status(_)).then(|| {
         "what reads a task is built in: an added operation is one that is paid for".to_owned()
     });
-    alike.chain(unnamed).chain(guide).chain(status)
+    let elsewhere =
+        { added.availability.iter() }.filter_map(|(provider, _)| unknown_provider(provider));
+    alike
+        .chain(unnamed)
+        .chain(guide)
+        .chain(status)
+        .chain(elsewhere)
+}
+
+/// Says that nobody has this provider: a status there would never count.
+fn unknown_provider(name: &str) -> Option<String> {
+    let builtin = Catalog::builtin().operations.iter();
+    let known: BTreeSet<&str> = { builtin.flat_map(|operation| &operation.availability) }
+        .map(|(provider, _)| provider.as_str())
+        .chain([SIMULATOR])
+        .collect();
+    let unknown = !known.contains(name);
+    unknown.then(|| {
+        format!(
+            "there is no provider `{name}`{}",
+            hint(name, known.iter().copied())
+        )
+    })
 }
 
 /// An overlay brings the prices of its own operations only: those of built-in ones are the price list's.
@@ -293,6 +326,9 @@ impl StatusOfRaw {
                 hint(name, names)
             ));
         };
+        if let Some(problem) = unknown_provider(&self.provider) {
+            return Err(problem);
+        }
         let instead = self.instead.clone();
         let status = match self.status {
             StatusWord::Active => Availability::Active,

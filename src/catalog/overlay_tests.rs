@@ -158,7 +158,8 @@ fn what_would_be_paid_for_as_another_operation_is_refused() {
         "credits = 4",
         "credits = 1.5\n[[prices]]\noperation = 'suno.wav'\ncredits = 0\n\
          [[status]]\noperation = 'suno.wavv'\nprovider = 'musicapi'\nstatus = 'active'\n\
-         [[status]]\noperation = 'suno.wav'\nprovider = 'musicapi'\nstatus = 'retired'",
+         [[status]]\noperation = 'suno.wav'\nprovider = 'musicapi'\nstatus = 'retired'\n\
+         [[status]]\noperation = 'suno.wav'\nprovider = 'musicapy'\nstatus = 'active'",
     );
     assert_eq!(
         problems(&text),
@@ -167,6 +168,7 @@ fn what_would_be_paid_for_as_another_operation_is_refused() {
              fix another path, `task_type` or `type`",
             "line 22: there is no operation `suno.wavv`; did you mean `suno.wav`?",
             "line 26: the status of `suno.wav` does not say what to use `instead`",
+            "line 30: there is no provider `musicapy`; did you mean `musicapi`?",
             "line 19: `suno.wav` is built in: its price belongs in a price list, `--prices FILE`",
             "line 16: `suno.jingle` costs `1.5`: a price is a whole number of credits, 0 or more",
         ]

@@ -115,6 +115,10 @@ fn a_path_of_its_own_and_references_work_in_process_too() {
     world.write("jingles.toml", JINGLES);
     world.write("m.toml", LOOPS);
     world.set("SETLIST_CATALOG", "jingles.toml");
+    world.run(&["check", "m.toml"]).expect(0);
+    world.unset("SETLIST_CATALOG");
+    let config = world.write("config.toml", "catalog = 'jingles.toml'");
+    world.set("SETLIST_CONFIG", config.to_str().unwrap());
     world.run(&["run", "m.toml"]).expect(0);
     let rows = world.spend("loops");
     let charged: Vec<_> = rows.iter().map(|row| row["charged"].as_str()).collect();
