@@ -228,3 +228,21 @@ fn all_that_is_wrong_with_the_file_is_told_at_once() {
     caused by: No such file or directory (os error 2)
     ");
 }
+
+#[test]
+fn what_the_simulator_can_not_make_is_refused_and_free() {
+    let world = World::new();
+    let of_data = JINGLES
+        .replacen("kind = \"sonic-task\"", "kind = \"sync\"", 1)
+        .replacen("result = \"clips\"\nclips = 3", "result = \"data\"", 1);
+    world.write("jingles.toml", of_data);
+    world.write("m.toml", BRANDS);
+    world
+        .run(&["run", "m.toml", "--catalog", "jingles.toml"])
+        .expect(1);
+    let rows = world.spend("brands");
+    assert_eq!((rows.len(), sum(&rows, "charged")), (3, 0));
+    for row in rows {
+        assert!(row["error"].contains("can't make"), "{row:?}");
+    }
+}
