@@ -1,5 +1,6 @@
 //! What programs read: exit codes, JSON, closed pipes; and every manifest and example as it is.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -84,7 +85,7 @@ fn every_command_that_prints_prints_json() {
         &["report", "--json"],
         &["credits", "--json"],
         &["costs", "--json"],
-        &["costs", "--diff", "aimusicapi-2026-09", "--json"],
+        &["costs", "--diff", "guide", "aimusicapi-2026-09", "--json"],
         &["resolve", "--json"],
         &["schema", "--json"],
     ] {
@@ -138,7 +139,11 @@ fn a_closed_pipe_ends_quietly() {
 fn every_manifest_is_planned_and_run() {
     for entry in std::fs::read_dir(project().join("manifests")).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "csv") {
+        // Beside them lie what they read: rows and sound.
+        if !["toml", "yaml"]
+            .map(OsStr::new)
+            .contains(&path.extension().unwrap())
+        {
             continue;
         }
         let sim = Sim::new(1000, &["--audio-seconds", "90"]);
@@ -164,7 +169,11 @@ fn every_manifest_runs_without_a_simulator_of_its_own() {
     let mut failed = Vec::new();
     for entry in std::fs::read_dir(project().join("manifests")).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "csv") {
+        // Beside them lie what they read: rows and sound.
+        if !["toml", "yaml"]
+            .map(OsStr::new)
+            .contains(&path.extension().unwrap())
+        {
             continue;
         }
         let world = World::new();

@@ -44,7 +44,14 @@ pub(crate) struct CostsArgs {
     learn: bool,
 
     /// Write the list to a new file as the audits would have it, with what is certain
-    #[arg(long, short, value_name = "FILE", requires = "learn")]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        env = "SETLIST_OUTPUT",
+        hide_env = true,
+        requires = "learn"
+    )]
     output: Option<PathBuf>,
 
     /// Provider whose account was audited [default: that of the account in the configuration, else simulator]
