@@ -277,6 +277,7 @@ pub(crate) fn limits(settings: &Settings, now: Timestamp) -> SpendLimits {
         run: settings.run_cap(),
         period: settings.period_budget(),
         period_start: period(settings, now).map(|period| period.start),
+        month: settings.account.monthly_credits,
         keep: settings.keep(),
     }
 }

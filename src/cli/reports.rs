@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::catalog::{Catalog, PriceLists};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AccountId, RunRecord};
-use crate::report::{ClaimsCsv, Known, OtherPrice, RunJson, SpendCsv, Summary, run_of_json};
+use crate::report::{ClaimsCsv, Known, Renewals, RunJson, SpendCsv, Summary, run_of_json};
 
 use super::error::{CommandError, ErrorKind};
 
@@ -155,29 +154,14 @@ fn known(ledger: &Ledger, run: &RunRecord) -> Result<Known, CommandError> {
     // began behind the last reading.
     stretches.retain(|stretch| stretch.since < stretch.until && stretch.until <= ended);
     let audits = ledger.audits(&run.account)?;
-    let (own, others): (Vec<_>, Vec<_>) = audits.into_iter().partition(|it| it.run == run.id);
-    let audited = others.into_iter().map(|audit| OtherPrice {
-        operation: audit.operation,
-        credits: audit.charged,
-        list: None,
-    });
-    let catalog = Catalog::builtin();
-    let mut other_prices: Vec<OtherPrice> = audited.collect();
-    for list in &PriceLists::builtin().lists {
-        for (id, entries) in catalog.ids().zip(&list.entries) {
-            other_prices.extend(entries.iter().map(|entry| OtherPrice {
-                operation: catalog.get(id).name.to_string(),
-                credits: entry.credits,
-                list: Some(list.name.clone()),
-            }));
-        }
-    }
-    let period_start = run.settings.limits.period_start;
+    let own = audits.iter().filter(|audit| audit.run == run.id);
+    let limits = &run.settings.limits;
+    let around = |start| Renewals::around(start, limits.month);
     Ok(Known {
         stretches,
-        audited: own,
-        other_prices,
-        renewals: period_start.map_or_else(Vec::new, Known::renewals_of),
+        audited: own.cloned().collect(),
+        audits,
+        renewals: limits.period_start.map_or_else(Renewals::default, around),
         span: Some((run.created_at, ended)),
     })
 }

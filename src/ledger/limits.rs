@@ -191,6 +191,7 @@ mod tests {
             run: Some(c(100)),
             period: Some(c(120)),
             period_start: None,
+            month: None,
             keep: c(50),
         };
         assert_eq!(

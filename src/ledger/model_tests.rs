@@ -207,6 +207,7 @@ impl World {
                     run: Some(credits(cap)),
                     period: Some(credits(allowed.period)),
                     period_start: Some(at(0)),
+                    month: None,
                     keep: credits(KEEP),
                 };
                 wait(started(

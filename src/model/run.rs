@@ -77,6 +77,9 @@ pub struct SpendLimits {
     pub period: Option<Credits>,
     /// When the billing period began.
     pub period_start: Option<Timestamp>,
+    /// What the subscription brings per period: no limit, but it tells a renewal by its size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<Credits>,
     /// The balance is never taken below this.
     pub keep: Credits,
 }

@@ -2,29 +2,31 @@
 
 use std::io::{self, Write};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::ledger::Unexplained;
 
 use super::budget_view::{BudgetView, line};
-use super::causes::{Cause, place};
+use super::causes::{Cause, Renewals, place};
 use super::words::{count, utc};
 
 /// Stretches that are shown, the latest first; the rest is in the JSON form.
 const SHOWN: usize = 5;
 
 impl BudgetView {
-    fn renewals(&self) -> Vec<Timestamp> {
+    fn renewals(&self) -> Renewals {
         let known = self.period.filter(|_| self.is_renewal_known);
-        known.map_or_else(Vec::new, |(start, end)| vec![start, end])
+        Renewals {
+            due: known.map_or_else(Vec::new, |(start, end)| vec![start, end]),
+            credits: self.monthly_credits,
+        }
     }
 
     /// Finds the cause of a stretch in which nothing of ours was charged; refunds of single runs are not known here.
     fn drift_cause(&self, stretch: &Unexplained) -> Option<Cause> {
         stretch
             .is_idle()
-            .then(|| place(stretch, &[], &self.renewals()))
+            .then(|| place(stretch, &mut [], &self.renewals()))
     }
 
     pub(super) fn drift_lines(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -16,6 +16,7 @@ mod csv_cell;
 mod diff_view;
 mod job_row;
 mod json_object;
+mod late_refund;
 mod lessons;
 mod plan_data;
 mod plan_view;
@@ -27,6 +28,7 @@ mod summary;
 mod table;
 mod terminal;
 mod words;
+mod wrong_price;
 
 #[cfg(test)]
 mod fixture;
@@ -34,7 +36,7 @@ mod fixture;
 mod tests;
 
 pub use budget_view::BudgetView;
-pub use causes::{Basis, Cause, CauseKind, Explanation, Known, OtherPrice};
+pub use causes::{Basis, Cause, CauseKind, Explanation, Known, Renewals};
 pub use claims_csv::{CLAIM_COLUMNS, ClaimsCsv};
 pub use costs_diff::{costs_diff_csv, costs_diff_json, costs_diff_text};
 pub use costs_view::{costs_json, costs_text};

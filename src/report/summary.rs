@@ -10,8 +10,10 @@ use crate::model::{
 };
 use crate::plan::{JobSum, LEFT_OUT};
 
-use super::causes::{Cause, Charged, Explanation, Facts, Known, Unrefunded, explain};
+use super::causes::{Cause, Explanation, Facts, Known, explain};
 use super::claim::Claim;
+use super::late_refund::Unrefunded;
+use super::wrong_price::{Charge, Charged};
 
 /// How many jobs in trouble are kept by name.
 const TROUBLES: usize = 20;
@@ -118,9 +120,12 @@ pub struct Summary {
     /// What may lie behind what the books can't explain; set by [`Summary::explain`].
     #[serde(serialize_with = "in_words", skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
-    /// Jobs that were charged, by operation and price.
+    /// Jobs that were charged, by what decides that; empty when the run's books close.
     #[serde(skip)]
-    charges: BTreeMap<(String, Credits), u64>,
+    charges: Charged,
+    /// Whether the run's books leave anything to be explained.
+    #[serde(skip)]
+    is_unexplained: bool,
     /// Jobs that failed or got lost, by what was not given back.
     #[serde(skip)]
     unrefunded: BTreeMap<Credits, u64>,
@@ -173,7 +178,8 @@ impl Summary {
             skipped: Vec::new(),
             left_out: JobSum::default(),
             explanation: None,
-            charges: BTreeMap::new(),
+            charges: Charged::new(),
+            is_unexplained: run.unexplained().is_some_and(|drift| drift.get() != 0),
             unrefunded: BTreeMap::new(),
         };
         summary.unexplained = summary.drift();
@@ -197,14 +203,6 @@ impl Summary {
         let Some(unexplained) = self.unexplained.map(Drift::get).filter(|drift| *drift != 0) else {
             return;
         };
-        let charged = self.charges.iter();
-        let charged: Vec<_> = charged
-            .map(|((operation, price), jobs)| Charged {
-                operation: operation.clone(),
-                price: *price,
-                jobs: *jobs,
-            })
-            .collect();
         let unrefunded = self.unrefunded.iter();
         let unrefunded: Vec<_> = unrefunded
             .map(|(charge, jobs)| Unrefunded {
@@ -214,7 +212,7 @@ impl Summary {
             .collect();
         let facts = Facts {
             unexplained,
-            charged: &charged,
+            charged: &self.charges,
             unrefunded: &unrefunded,
         };
         self.explanation = Some(explain(&facts, known));
@@ -279,11 +277,14 @@ impl Summary {
 
     /// Keeps what a wrong price or a late refund would be seen by.
     fn note_charge(&mut self, record: &JobRecord) {
+        if !self.is_unexplained {
+            return;
+        }
         let (charged, price) = (record.charged, record.job.price);
         // A job that was tried again was charged more than once.
         if let Some(times) = charged.get().checked_div(price.get()).filter(|n| *n > 0) {
-            let key = (record.job.operation.clone(), price);
-            *self.charges.entry(key).or_default() += times;
+            let charge = Charge::of(&record.job.operation, price, &record.job.inputs);
+            *self.charges.entry(charge).or_default() += times;
         }
         let left = record.refunded.short_of(charged);
         if matches!(record.state, JobState::Failed | JobState::Lost) && !left.is_zero() {

@@ -245,6 +245,7 @@ impl Scenario {
                 run: some(rng, 30, |rng| Credits::new(rng.u64(..150))),
                 period: some(rng, 30, |rng| Credits::new(rng.u64(..200))),
                 period_start: some(rng, 50, |_| crate::clock::epoch()),
+                month: None,
                 keep: Credits::new(some(rng, 40, |rng| rng.u64(..80)).unwrap_or(0)),
             },
             batches,
