@@ -288,3 +288,44 @@ fn what_the_books_can_not_explain_is_given_a_cause_that_adds_up() {
     );
     assert_eq!(likely["words"], cause);
 }
+
+/// The words of the causes in a run's report, certain ones first.
+fn causes(world: &World, manifest: &str) -> Vec<String> {
+    let explanation = &world.run_json(manifest)["summary"]["explanation"];
+    let of = |key: &str| explanation[key].as_array().unwrap().clone();
+    let all = of("placed").into_iter().chain(of("likely"));
+    all.map(|cause| cause["words"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_somebody_else_buys_meanwhile_is_not_taken_for_a_price() {
+    let sim = Sim::new(100, &["--faults", "slow@1:150ms"]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("shared", 3));
+    let run = world.start(&["run", "m.toml", "--concurrency", "1"]);
+    sim.until("first job charged", |audit| audit.accepted() == 1);
+    sim.spend_elsewhere();
+    let done = run.finish().expect(0);
+    let stranger = "another client of the same key spent 10";
+    assert!(done.stderr.contains(stranger), "{done:#?}");
+    assert_eq!(world.run_json("shared")["summary"]["unexplained"], -10);
+    assert_eq!(causes(&world, "shared"), [stranger]);
+}
+
+#[test]
+fn a_charge_that_comes_back_late_is_told_from_credits_that_were_bought() {
+    let faults = "failed-clips@1,slow@3:300ms";
+    let sim = Sim::new(100, &["--no-refunds", "--faults", faults]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("late", 3));
+    let run = world.start(&["run", "m.toml", "--concurrency", "1"]);
+    sim.until("last job charged", |audit| audit.accepted() == 3);
+    // That the provider gives back a charge and that credits are bought look the same in the balance.
+    sim.top_up(10);
+    run.finish().expect(1);
+    assert_eq!(world.run_json("late")["summary"]["unexplained"], 10);
+    let found = causes(&world, "late");
+    let late = "a late refund of 1 job that failed or got lost: 10";
+    assert_eq!(found, [late, "10 credits were bought"]);
+}
