@@ -59,7 +59,8 @@ pub struct Draft<'a> {
     pub entry_index: u32,
     /// The entry.
     pub entry: &'a EntryInfo,
-    /// The row or clip of `for_each` it is made of, from 1; 0 when the entry has none.
+    /// The row or clip of `for_each`, or the combination of `matrix`, from 1, and with both their pairs counted
+    /// through, the row slowest; 0 when the entry has neither.
     pub row: u32,
     /// The take, from 1; 0 when the entry asks for one only.
     pub take: u32,

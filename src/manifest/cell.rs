@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::model::ResultPath;
 
 use super::diagnostic::{Problem, ProblemKind, Problems, did_you_mean, listed};
+use super::matrix::Matrix;
 use super::source::Source;
 use super::template::{self, Name, Piece};
 use super::tree::{Node, Span, Tree};
@@ -18,6 +19,8 @@ pub(super) enum Cell {
     Fixed(Value),
     /// A column of the row, by its place in the entry's list of columns.
     Column(usize),
+    /// A key of the matrix, by its place.
+    Matrix(usize),
     /// The number of the take.
     Take,
     /// The date on which the run starts.
@@ -53,9 +56,14 @@ impl Cell {
         self.any(&|cell| matches!(cell, Self::Job(_) | Self::Item(_)))
     }
 
-    /// Tells whether it is another value for each row or take.
+    /// Tells whether it is another value for each row, combination or take.
     pub(super) fn varies(&self) -> bool {
-        self.any(&|cell| matches!(cell, Self::Column(_) | Self::Take | Self::Item(_)))
+        self.any(&|cell| {
+            matches!(
+                cell,
+                Self::Column(_) | Self::Matrix(_) | Self::Take | Self::Item(_)
+            )
+        })
     }
 }
 
@@ -107,9 +115,12 @@ pub(super) struct Compiler<'a> {
     pub(super) source: &'a Source,
     pub(super) vars: Option<&'a Node>,
     pub(super) each: &'a Each,
+    pub(super) matrix: &'a Matrix,
     pub(super) results: &'a dyn Results,
     /// The columns used so far; the empty name is the whole row.
     pub(super) columns: Vec<String>,
+    /// The keys of the matrix used so far.
+    pub(super) axes: Vec<usize>,
     /// The references used so far.
     pub(super) targets: Vec<Target>,
     pub(super) problems: &'a mut Problems,
@@ -182,6 +193,7 @@ impl Compiler<'_> {
 
     fn name(&mut self, name: Name, at: Span) -> Option<Cell> {
         match name {
+            Name::Matrix(key) => self.axis(&key, at),
             Name::Take => Some(Cell::Take),
             Name::RunDate => Some(Cell::RunDate),
             Name::Var(path) => self.var(&path, at),
@@ -267,6 +279,26 @@ impl Compiler<'_> {
             }
             (_, field) => Some(Cell::Column(self.column(field.unwrap_or_default()))),
         }
+    }
+
+    fn axis(&mut self, key: &str, at: Span) -> Option<Cell> {
+        let axes = &self.matrix.axes;
+        let Some(axis) = axes.iter().position(|axis| axis.name == key) else {
+            let known = || axes.iter().map(|axis| axis.name.as_str());
+            let label = match did_you_mean(key, known()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if axes.is_empty() => "this job has no `matrix`".to_owned(),
+                None => format!("the keys are {}", listed(known(), " and ")),
+            };
+            self.refuse(
+                format!("unknown key `{key}` of the matrix"),
+                Some(label),
+                at,
+            );
+            return None;
+        };
+        self.axes.push(axis);
+        Some(Cell::Matrix(axis))
     }
 
     fn column(&mut self, name: String) -> usize {

@@ -183,7 +183,7 @@ impl<'a> State<'a, '_, '_> {
                 ordinal,
                 entry_index: u32::try_from(frame.index).unwrap_or(u32::MAX),
                 entry: &entry.info,
-                row: if matches!(entry.rows, RowSource::One) {
+                row: if matches!(entry.rows, RowSource::One) && entry.matrix.axes.is_empty() {
                     0
                 } else {
                     frame.rows

@@ -11,6 +11,7 @@ use super::diagnostic::{Problem, ProblemKind, Problems};
 use super::entry::{Decide, Defaults, Entry, RowSource, Wanted};
 use super::graph;
 use super::heads::{Head, Known};
+use super::matrix::Matrix;
 use super::save::SavePath;
 use super::source::{ROWS_HINT, Source};
 use super::tree::{Node, Span, Tree};
@@ -136,12 +137,16 @@ impl<'a> BatchReader<'a> {
 
     fn entry(&mut self, head: &Head<'a>, known: &Known<'_>) -> (Entry, BTreeSet<usize>) {
         let (rows, each) = self.row_source(head, known);
+        let read = self.matrix(head);
+        let matrix = read.unwrap_or(Matrix::NONE);
         let mut compiler = Compiler {
             source: self.source,
             vars: self.vars,
             each: &each,
+            matrix: &matrix,
             results: known,
             columns: Vec::new(),
+            axes: Vec::new(),
             targets: Vec::new(),
             problems: self.problems,
         };
@@ -162,7 +167,13 @@ impl<'a> BatchReader<'a> {
             }
         };
         let save = compile_save(&mut compiler, head);
-        let (columns, targets) = (compiler.columns, compiler.targets);
+        let Compiler {
+            columns,
+            axes,
+            targets,
+            ..
+        } = compiler;
+        self.refuse_unused(head.id, &matrix, &axes);
         let needs = self.needs(head, known);
         let mut all_needs: BTreeSet<usize> = needs.iter().copied().collect();
         all_needs.extend(targets.iter().map(|target| target.entry));
@@ -179,6 +190,7 @@ impl<'a> BatchReader<'a> {
             tags: tags(head),
             takes: head.section.whole("takes").unwrap_or(1),
             rows,
+            matrix,
             columns,
             targets,
             needs,

@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, Choice, Operation, OperationId};
 
 use super::batch::EntryInfo;
 use super::cell::{Cell, Target};
+use super::matrix::Matrix;
 use super::rows::RowFile;
 use super::rules::{Given, Rules};
 use super::save::SavePath;
@@ -31,6 +32,7 @@ pub(super) struct Entry {
     /// How many takes; at least 1.
     pub(super) takes: u32,
     pub(super) rows: RowSource,
+    pub(super) matrix: Matrix,
     /// The columns it uses; the empty name is the whole row.
     pub(super) columns: Vec<String>,
     /// The references in its parameters.
@@ -69,9 +71,9 @@ pub(super) struct InlineRow {
 pub(super) enum Decide {
     /// The only one.
     Always,
-    /// The one whose word stands in a column; a row without a word takes the default.
-    Column {
-        column: usize,
+    /// The one whose word stands in a column, or is the matrix's; a row without a word takes the default.
+    By {
+        cell: Cell,
         default: usize,
         param: String,
         span: Span,

@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::model::{JobRef, Ordinal};
 
 use super::batch::{Batch, Draft};
+use super::cell::Cell;
 use super::check::Wrong;
 use super::diagnostic::{Place, Problem, ProblemKind, Problems, listed};
 use super::entry::{Decide, Entry, RowSource};
@@ -298,7 +299,7 @@ impl<'a> State<'a, '_, '_> {
         }
     }
 
-    /// Makes the jobs of one row.
+    /// Makes the jobs of one row, for each combination of the matrix.
     fn row(
         &mut self,
         frame: &mut Frame<'a>,
@@ -306,10 +307,12 @@ impl<'a> State<'a, '_, '_> {
         item: Option<(&Item, Ordinal)>,
         place: &RowPlace<'_>,
     ) -> ControlFlow<()> {
-        frame.rows = frame.rows.saturating_add(1);
+        let matrix = &frame.entry.matrix;
         let mut cx = RowCx {
             row,
             columns: &frame.entry.columns,
+            matrix,
+            combination: 0,
             take: 1,
             date: self.batch.date.as_deref(),
             item: item.map(|(item, _)| item),
@@ -318,26 +321,46 @@ impl<'a> State<'a, '_, '_> {
         };
         let links = std::mem::take(&mut frame.links);
         cx.links = &links;
-        let flow = match self.choose(frame, &cx) {
-            Ok(variant) => self.takes(frame, variant, cx, item.map(|(_, needed)| needed), place),
+        let flow = (0..matrix.combinations).try_for_each(|combination| {
+            cx.combination = combination;
+            self.combination(frame, cx, item.map(|(_, needed)| needed), place)
+        });
+        frame.links = links;
+        flow
+    }
+
+    /// Makes the jobs of one row in one combination.
+    fn combination(
+        &mut self,
+        frame: &mut Frame<'a>,
+        cx: RowCx<'_>,
+        item: Option<Ordinal>,
+        place: &RowPlace<'_>,
+    ) -> ControlFlow<()> {
+        frame.rows = frame.rows.saturating_add(1);
+        match self.choose(frame, &cx) {
+            Ok(variant) => self.takes(frame, variant, cx, item, place),
             Err(problem) => {
                 let (column, span) = match &frame.entry.decide {
-                    Decide::Column { column, span, .. } => (Some(*column), *span),
+                    Decide::By {
+                        cell: Cell::Column(column),
+                        span,
+                        ..
+                    } => (Some(*column), *span),
+                    Decide::By { span, .. } => (None, *span),
                     Decide::Always => (None, frame.entry.span),
                 };
                 let place = self.place(frame.entry, column, span, place);
                 self.problems.push(problem.at(place));
                 self.skip(frame, 0, frame.entry.takes)
             }
-        };
-        frame.links = links;
-        flow
+        }
     }
 
     /// Finds the variant of a row.
     fn choose(&self, frame: &Frame<'_>, cx: &RowCx<'_>) -> Result<usize, Problem> {
-        let Decide::Column {
-            column,
+        let Decide::By {
+            cell,
             default,
             param,
             ..
@@ -352,7 +375,12 @@ impl<'a> State<'a, '_, '_> {
             );
             Problem::new(ProblemKind::Row, message).because(wrong)
         };
-        let word = match cx.column(*column).map_err(say)? {
+        let found = match cell {
+            Cell::Matrix(axis) => Found::Value(cx.of_matrix(*axis)),
+            Cell::Column(column) => cx.column(*column).map_err(say)?,
+            _ => return Ok(*default),
+        };
+        let word = match found {
             Found::Text("") | Found::Value(Value::Null) => return Ok(*default),
             Found::Text(word) => word,
             Found::Value(value) => value.as_str().unwrap_or_default(),

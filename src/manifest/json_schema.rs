@@ -84,6 +84,16 @@ fn shape(shape: &Shape, catalog: &Catalog) -> Value {
         Shape::Names => json!({"type": "array", "items": {"type": "string", "pattern": NAME}}),
         Shape::Rows => json!({"type": ["string", "array"]}),
         Shape::List => json!({"type": "array"}),
+        Shape::Matrix => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": true,
+                "items": {"type": ["string", "number", "boolean"]},
+            },
+        }),
     }
 }
 

@@ -18,6 +18,7 @@ mod heads;
 mod include;
 mod json_schema;
 mod made;
+mod matrix;
 mod options;
 mod overlay;
 mod part;

@@ -19,7 +19,8 @@ use super::tree::{Node, Tree};
 #[derive(Debug)]
 pub struct Part<'m> {
     manifest: &'m Manifest,
-    /// By entry; by row, from 1, with the place 0 for an entry without rows. Empty when nothing of the entry is kept.
+    /// By entry; by row and combination counted through, from 1, with the place 0 for an entry without either. Empty when
+    /// nothing of the entry is kept.
     kept: Vec<Vec<bool>>,
 }
 
@@ -149,8 +150,12 @@ impl Part<'_> {
         }
     }
 
+    /// Tells whether a row, from 1, makes a job that is kept, in any combination of the entry's matrix.
     fn keeps(&self, entry: usize, row: usize) -> bool {
-        self.kept[entry].get(row).copied().unwrap_or(false)
+        let combinations = self.manifest.batch.entries[entry].matrix.combinations as usize;
+        let first = (row - 1) * combinations + 1;
+        let kept = self.kept[entry].iter().skip(first).take(combinations);
+        kept.copied().any(|is_kept| is_kept)
     }
 
     /// Copies the kept rows of an entry's file.

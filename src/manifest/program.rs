@@ -8,6 +8,7 @@ use crate::model::{Input, JobRef};
 use super::cell::Cell;
 use super::check::{Wrong, check_length, check_text, is_text, text_limits};
 use super::entry::{Field, Model, Variant};
+use super::matrix::Matrix;
 use super::row::{Found, RowCx};
 use super::rules::{Given, bit};
 use super::shelf::Shelf;
@@ -59,6 +60,8 @@ impl<'a> Program<'a> {
         let cx = RowCx {
             row: super::row::Row::None,
             columns: &[],
+            matrix: &Matrix::NONE,
+            combination: 0,
             take: 1,
             date,
             item: None,

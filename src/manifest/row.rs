@@ -8,6 +8,7 @@ use crate::model::{Input, JobRef, Part, ResultPath, Step};
 use super::cell::{Cell, plain_text};
 use super::check::{Wrong, check_cell, check_text, check_value};
 use super::entry::Field;
+use super::matrix::Matrix;
 use super::rows::CsvRows;
 use super::shelf::Shelf;
 
@@ -17,6 +18,9 @@ pub(super) struct RowCx<'r> {
     pub(super) row: Row<'r>,
     /// The entry's columns, which cells name by place.
     pub(super) columns: &'r [String],
+    pub(super) matrix: &'r Matrix,
+    /// The combination of the matrix, from 0.
+    pub(super) combination: u32,
     /// The number of the take, from 1.
     pub(super) take: u32,
     /// The date on which the run starts, once it is known.
@@ -101,6 +105,10 @@ impl<'r> RowCx<'r> {
                 Found::Text(text) => Ok(Some(check_cell(param, text, model)?.into())),
                 Found::Value(value) => Ok(Some(check_value(param, value.clone(), model)?.into())),
             },
+            Cell::Matrix(axis) => {
+                let value = self.of_matrix(*axis).clone();
+                Ok(Some(check_value(param, value, model)?.into()))
+            }
             cell => {
                 let input = self.input(cell)?;
                 match (cell, &input) {
@@ -119,6 +127,7 @@ impl<'r> RowCx<'r> {
     pub(super) fn input(&self, cell: &Cell) -> Result<Input, Wrong> {
         Ok(match cell {
             Cell::Fixed(value) => value.clone().into(),
+            Cell::Matrix(axis) => self.of_matrix(*axis).clone().into(),
             Cell::Take => Input::Value(self.take.into()),
             Cell::RunDate => Input::Value(self.run_date()?.into()),
             Cell::Column(at) => match self.column(*at)? {
@@ -178,6 +187,10 @@ impl<'r> RowCx<'r> {
     pub(super) fn push_text(&self, cell: &Cell, out: &mut String) -> Result<(), Wrong> {
         match cell {
             Cell::Fixed(Value::String(text)) => out.push_str(text),
+            Cell::Matrix(axis) => match self.of_matrix(*axis) {
+                Value::String(text) => out.push_str(text),
+                value => out.push_str(&value.to_string()),
+            },
             Cell::Take => out.push_str(&self.take.to_string()),
             Cell::RunDate => out.push_str(self.run_date()?),
             Cell::Column(at) => match self.column(*at)? {
@@ -203,6 +216,11 @@ impl<'r> RowCx<'r> {
             _ => return Err(Wrong::new("can't be put into text")),
         }
         Ok(())
+    }
+
+    /// Returns a key of the matrix as it is in this combination.
+    pub(super) fn of_matrix(&self, axis: usize) -> &'r Value {
+        self.matrix.value(axis, self.combination)
     }
 
     fn run_date(&self) -> Result<&'r str, Wrong> {

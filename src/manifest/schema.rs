@@ -58,6 +58,8 @@ pub(super) enum Shape {
     SavePath,
     /// A list of anything.
     List,
+    /// A table of lists of single values.
+    Matrix,
 }
 
 const fn optional(name: &'static str, shape: Shape, doc: &'static str) -> Key {
@@ -304,7 +306,7 @@ static JOB: &[Key] = &[
     optional(
         "with",
         Shape::Inputs,
-        "The operation's parameters; text may hold `${each.…}`, `${vars.…}`, `${take}` and `${jobs.ID.…}`.",
+        "The operation's parameters; text may hold `${each.…}`, `${matrix.…}`, `${vars.…}`, `${take}` and `${jobs.ID.…}`.",
     ),
     optional(
         "needs",
@@ -323,6 +325,11 @@ static JOB: &[Key] = &[
         "for_each",
         Shape::Rows,
         "One job per row: a CSV or JSON Lines file, `jobs.ID.clips`, `jobs.ID.results`, or a list. A CSV cell for a list is split at `;`, an empty one is no value.",
+    ),
+    optional(
+        "matrix",
+        Shape::Matrix,
+        "Lists of values: one job for each combination of them, with `${matrix.KEY}`; the first key changes slowest.",
     ),
     optional(
         "priority",

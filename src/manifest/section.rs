@@ -150,9 +150,10 @@ fn wrong_shape(node: &Node, shape: &Shape) -> Option<(String, Option<String>)> {
         (Shape::Rows, Tree::Text(_) | Tree::List(_))
         | (Shape::Flag, Tree::Flag(_))
         | (Shape::List | Shape::JobIds, Tree::List(_))
-        | (Shape::Section(_) | Shape::Values | Shape::Defaults | Shape::Inputs, Tree::Table(_)) => {
-            None
-        }
+        | (
+            Shape::Section(_) | Shape::Values | Shape::Defaults | Shape::Inputs | Shape::Matrix,
+            Tree::Table(_),
+        ) => None,
         (Shape::Profiles(_), Tree::Table(members)) => {
             let is_table = |member: &&Member| matches!(member.node.tree, Tree::Table(_));
             let wrong = members.iter().find(|member| !is_table(member))?;
@@ -192,6 +193,7 @@ const fn takes(shape: &Shape) -> &'static str {
         Shape::Files => "a list of files",
         Shape::Rows => "a file, `jobs.ID.clips`, or a list of rows",
         Shape::List => "a list",
+        Shape::Matrix => "a table of lists",
     }
 }
 

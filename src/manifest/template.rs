@@ -24,6 +24,8 @@ pub(super) enum Name {
     EachField(String),
     /// `${vars.NAME}`.
     Var(Vec<String>),
+    /// `${matrix.KEY}`.
+    Matrix(String),
     /// `${take}`.
     Take,
     /// `${run.date}`.
@@ -43,7 +45,7 @@ pub(super) struct Malformed {
     pub(super) hint: Option<String>,
 }
 
-const ROOTS: [&str; 5] = ["each", "vars", "take", "run", "jobs"];
+const ROOTS: [&str; 6] = ["each", "matrix", "vars", "take", "run", "jobs"];
 
 /// Takes a text apart.
 pub(super) fn parse(text: &str) -> Result<Vec<Piece>, Malformed> {
@@ -99,6 +101,7 @@ fn parse_name(name: &str, range: &Range<usize>) -> Result<Name, Malformed> {
         ("vars", Some(path)) if !path.split('.').any(str::is_empty) => {
             Ok(Name::Var(path.split('.').map(str::to_owned).collect()))
         }
+        ("matrix", Some(key)) if !key.is_empty() => Ok(Name::Matrix(key.to_owned())),
         ("take", None) => Ok(Name::Take),
         ("run", Some("date")) => Ok(Name::RunDate),
         ("jobs", Some(path)) => {
@@ -123,10 +126,11 @@ fn parse_name(name: &str, range: &Range<usize>) -> Result<Name, Malformed> {
             Some(match did_you_mean(root, ROOTS) {
                 Some(meant) if meant != root => format!("did you mean `{meant}`?"),
                 Some("each") => "name a field: `${each.FIELD}`".to_owned(),
+                Some("matrix") => "name a key: `${matrix.KEY}`".to_owned(),
                 Some("vars") => "name a variable: `${vars.NAME}`".to_owned(),
                 Some("jobs") => "name a job: `${jobs.ID.FIELD}`".to_owned(),
                 Some("take") => "`${take}` has no fields".to_owned(),
-                _ => "there are `each`, `vars`, `take`, `run.date` and `jobs`".to_owned(),
+                _ => "there are `each`, `matrix`, `vars`, `take`, `run.date` and `jobs`".to_owned(),
             }),
         )),
     }
@@ -144,6 +148,7 @@ mod tests {
                     Piece::Name(Name::Each, at) => format!("each@{at:?}"),
                     Piece::Name(Name::EachField(field), _) => format!("each.{field}"),
                     Piece::Name(Name::Var(path), _) => format!("vars.{}", path.join(".")),
+                    Piece::Name(Name::Matrix(key), _) => format!("matrix.{key}"),
                     Piece::Name(Name::Take, _) => "take".to_owned(),
                     Piece::Name(Name::RunDate, _) => "run.date".to_owned(),
                     Piece::Name(Name::Job(id, path), _) => format!("{id}:{path}"),
@@ -162,6 +167,7 @@ mod tests {
             ("é${each}", vec!["'é'", "each@2..9"]),
             ("${ each.Song Title }", vec!["each.Song Title"]),
             ("${each.a.b}", vec!["each.a.b"]),
+            ("${ matrix.a b }", vec!["matrix.a b"]),
             (
                 "a ${vars.x.y}${take}!",
                 vec!["'a '", "vars.x.y", "take", "'!'"],
@@ -182,6 +188,7 @@ mod tests {
             ("${each.x\n}", "0..2 `${` is never closed"),
             ("${}", "0..3 unknown name `` in `${…}`"),
             ("x${eech.a}", "1..10 unknown name `eech.a` in `${…}`"),
+            ("${matrix}", "0..9 unknown name `matrix` in `${…}`"),
             ("${take.x}", "0..9 unknown name `take.x` in `${…}`"),
             (
                 "${jobs.a}",

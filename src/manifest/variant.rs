@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::catalog::{Catalog, Choice, Operation, OperationId, ParamType};
+use crate::catalog::{Catalog, Choice, Operation, OperationId, Param, ParamType};
 
 use super::batch::SAMPLE_DATE;
 use super::cell::{Cell, Compiler};
@@ -79,9 +79,12 @@ impl Compiler<'_> {
                     problem.maybe_label(meant.map(|word| format!("did you mean `{word}`?")))
                 }
             },
-            Some(Cell::Column(column)) => {
-                let decide = Decide::Column {
-                    column,
+            Some(cell @ (Cell::Column(_) | Cell::Matrix(_))) => {
+                if let Cell::Matrix(axis) = cell {
+                    self.check_words(choice, axis);
+                }
+                let decide = Decide::By {
+                    cell,
                     default,
                     param: choice.by.clone(),
                     span: decider.node.span,
@@ -97,6 +100,22 @@ impl Compiler<'_> {
         self.problems
             .push(problem.at(self.source.place(decider.node.span)));
         (Vec::new(), Decide::Always)
+    }
+
+    /// Checks that each value of the matrix chooses something.
+    fn check_words(&mut self, choice: &Choice, axis: usize) {
+        let words = || choice.options.iter().map(|option| option.word.as_str());
+        for (value, span) in &self.matrix.axes[axis].values {
+            let known = value.as_str();
+            if known.is_some_and(|word| words().any(|known| known == word)) {
+                continue;
+            }
+            let message = format!("`{}` takes {}", choice.by, listed(words(), " or "));
+            let meant = known.and_then(|word| did_you_mean(word, words()));
+            let problem = Problem::new(ProblemKind::Value, message).at(self.source.place(*span));
+            let label = meant.map(|word| format!("did you mean `{word}`?"));
+            self.problems.push(problem.maybe_label(label));
+        }
     }
 
     fn variant(
@@ -220,7 +239,7 @@ impl Compiler<'_> {
         };
         let problem = match kind {
             Some(ParamType::Url) => match self.value(file)? {
-                cell @ (Cell::Fixed(Value::String(_)) | Cell::Column(_)) => {
+                cell @ (Cell::Fixed(Value::String(_)) | Cell::Column(_) | Cell::Matrix(_)) => {
                     return Some(Cell::File(Box::new(cell)));
                 }
                 cell @ Cell::Join(_) if !cell.refers() => return Some(Cell::File(Box::new(cell))),
@@ -296,6 +315,7 @@ impl Compiler<'_> {
                 Model::Field(..) => check_value(param, value.clone(), None),
                 Model::Fixed(model) => check_value(param, value.clone(), model.as_deref()),
             },
+            Cell::Matrix(axis) => return self.check_axis(*axis, param, field, model),
             Cell::Take => check_value(param, Value::from(1), None),
             Cell::RunDate => check_value(param, Value::from(SAMPLE_DATE), None),
             cell if cell.refers() && settles_price(&param.kind) => {
@@ -326,6 +346,28 @@ impl Compiler<'_> {
                 false
             }
         }
+    }
+}
+
+impl Compiler<'_> {
+    /// Checks each value of the matrix where it stands; tells whether all are right.
+    fn check_axis(&mut self, axis: usize, param: &Param, field: &Field, model: &Model) -> bool {
+        let model = match model {
+            Model::Field(..) if depends_on_model(&param.kind) => return true,
+            Model::Field(..) => None,
+            Model::Fixed(model) => model.as_deref(),
+        };
+        let mut right = true;
+        for (value, span) in &self.matrix.axes[axis].values {
+            if let Err(wrong) = check_value(param, value.clone(), model) {
+                right = false;
+                let message = format!("`{}` {} {}", param.name, field.stands, wrong.message);
+                let problem = Problem::new(ProblemKind::Value, message);
+                let problem = problem.at(self.source.place(*span));
+                self.problems.push(problem.because(wrong));
+            }
+        }
+        right
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod drafts;
 mod includes;
+mod matrix;
 mod options;
 mod problems;
 mod rows;

@@ -770,15 +770,15 @@ error: `duration` in `defaults` takes a whole number from 10 to 360
 
 #[test]
 fn what_comes_later_is_not_promised() {
-    let text = format!("{SONG}matrix = {{ a = [1] }}\n");
+    let text = format!("{SONG}when = \"monday\"\n");
     assert_snapshot!(problems(&text), @r#"
-error: unknown key `matrix` in job `song`
+error: unknown key `when` in job `song`
  --> batch.toml:6:1
   |
-6 | matrix = { a = [1] }
-  | ^^^^^^
+6 | when = "monday"
+  | ^^^^
   |
-  = hint: the keys are `id`, `operation`, `with`, `needs`, `takes`, `for_each`, `priority`, `tags` and `save`
+  = hint: the keys are `id`, `operation`, `with`, `needs`, `takes`, `for_each`, `matrix`, `priority`, `tags` and `save`
 "#);
 }
 
