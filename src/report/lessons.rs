@@ -115,34 +115,46 @@ fn counted(seen: &[Seen]) -> BTreeMap<Credits, u64> {
     charges
 }
 
-/// Finds a word or flag by whose value the charges differ, each of them seen often enough.
+/// Finds the word or flag by whose value the charges differ, each of them seen often enough; nothing when they could as well
+/// differ by another, or by whether an input is given.
 fn split(catalog: &Catalog, operation: OperationId, seen: &[Seen]) -> Option<Verdict> {
-    let params = catalog.get(operation).params.iter();
-    let mut deciding =
-        params.filter(|param| matches!(param.kind, ParamType::Word { .. } | ParamType::Flag));
-    deciding.find_map(|param| {
-        let mut values: Vec<(Value, Vec<Credits>)> = Vec::new();
-        for one in seen {
-            let value = one.inputs.get(&*param.name)?;
-            match values.iter_mut().find(|(known, _)| known == value) {
-                Some((_, charges)) => charges.push(one.charged),
-                None => values.push((value.clone(), vec![one.charged])),
-            }
-        }
-        let is_clear = |charges: &[Credits]| {
-            let times = u64::try_from(charges.len()).unwrap_or(u64::MAX);
-            times >= CONCLUSIVE && charges.iter().all(|charge| *charge == charges[0])
+    let mut found = None;
+    for param in &catalog.get(operation).params {
+        let name = param.name.as_str();
+        let is_given = |one: &Seen| Some(Value::from(one.inputs.contains_key(name)));
+        let tells_by_value = matches!(param.kind, ParamType::Word { .. } | ParamType::Flag);
+        // What another job gives is no value that a price could name.
+        let value = |one: &Seen| one.inputs.get(name).filter(|it| !it.is_null()).cloned();
+        let prices = if tells_by_value {
+            charged_by(seen, &value)
+        } else {
+            None
         };
-        values
-            .iter()
-            .all(|(_, charges)| is_clear(charges))
-            .then(|| {
-                let prices = values
-                    .into_iter()
-                    .map(|(value, charges)| (value, charges[0]));
-                Verdict::Split(param.name.to_string(), prices.collect())
-            })
-    })
+        if found.is_some() && prices.is_some() || charged_by(seen, &is_given).is_some() {
+            return None;
+        }
+        found = found.or_else(|| Some(Verdict::Split(name.to_owned(), prices?)));
+    }
+    found
+}
+
+/// Groups charges by a key that each audit has; nothing unless all of a key are the same and enough.
+fn charged_by(
+    seen: &[Seen],
+    key: &dyn Fn(&Seen) -> Option<Value>,
+) -> Option<Vec<(Value, Credits)>> {
+    let mut groups: Vec<(Value, Credits, u64)> = Vec::new();
+    for one in seen {
+        let key = key(one)?;
+        match groups.iter_mut().find(|(known, ..)| *known == key) {
+            Some((_, charged, _)) if *charged != one.charged => return None,
+            Some((_, _, times)) => *times += 1,
+            None => groups.push((key, one.charged, 1)),
+        }
+    }
+    let is_enough = groups.iter().all(|(.., times)| *times >= CONCLUSIVE);
+    let prices = groups.into_iter().map(|(key, charged, _)| (key, charged));
+    is_enough.then(|| prices.collect())
 }
 
 /// Reads inputs as prices see them, defaults included; what another job gave counts as given.
@@ -404,6 +416,34 @@ mod tests {
         let found = lessons(catalog, guide(), &audits);
         assert_eq!(found[0].verdict, Verdict::Mixed);
         assert!(learned(guide(), &found, "2026-11").is_none());
+    }
+
+    #[test]
+    fn what_two_inputs_could_explain_is_not_put_on_one_of_them() {
+        let mixed = |a: Value, b: Value| {
+            let audits = [(&a, 10), (&a, 10), (&b, 14), (&b, 14)];
+            let audits =
+                audits.map(|(inputs, charged)| audit("suno.create", inputs.clone(), charged));
+            lessons(Catalog::builtin(), guide(), &audits)[0].verdict == Verdict::Mixed
+        };
+        assert!(!mixed(
+            json!({"description": "x", "model": "sonic-v4"}),
+            json!({"description": "x", "model": "sonic-v6"}),
+        ));
+        assert!(mixed(
+            json!({"description": "x", "model": "sonic-v4", "instrumental": true}),
+            json!({"description": "x", "model": "sonic-v6", "instrumental": false}),
+        ));
+        assert!(mixed(
+            json!({"lyrics": "la", "model": "sonic-v4"}),
+            json!({"description": "x", "model": "sonic-v6"}),
+        ));
+        let given = json!({"$job": "0".repeat(32), "path": "model"});
+        assert!(Input::from_canonical(&given.to_string()).is_ok());
+        assert!(mixed(
+            json!({"description": "x", "model": given}),
+            json!({"description": "x", "model": "sonic-v6"}),
+        ));
     }
 
     #[test]
