@@ -178,6 +178,9 @@ fn known_inputs(catalog: &Catalog, id: OperationId, canonical: &str) -> Map<Stri
 }
 
 /// Returns the list with what the audits are sure of; nothing when they would change nothing.
+///
+/// Only what is dearer than the list says is written: jobs with inputs that were not audited may cost more than those that
+/// were, and a plan must not promise less than they take.
 #[must_use]
 pub fn learned(list: &PriceList, lessons: &[Lesson], dated: &str) -> Option<PriceList> {
     let mut new = list.clone();
@@ -192,8 +195,9 @@ pub fn learned(list: &PriceList, lessons: &[Lesson], dated: &str) -> Option<Pric
             note: "Learned from audited charges".to_owned(),
         };
         let place = lesson.entry.unwrap_or(entries.len());
+        let is_dearer = |credits: Credits| lesson.price.is_none_or(|price| credits > price);
         match &lesson.verdict {
-            Verdict::Other(credits) => {
+            Verdict::Other(credits) if is_dearer(*credits) => {
                 let entry = made(*credits, lesson.when.clone());
                 match entries.get_mut(place) {
                     Some(known) => *known = entry,
@@ -201,14 +205,15 @@ pub fn learned(list: &PriceList, lessons: &[Lesson], dated: &str) -> Option<Pric
                 }
             }
             Verdict::Split(name, prices) => {
-                for (value, credits) in prices.iter().rev() {
+                let dearer = prices.iter().filter(|(_, credits)| is_dearer(*credits));
+                for (value, credits) in dearer.rev() {
                     let mut when = lesson.when.clone();
                     when.is.retain(|(known, _)| known != name);
                     when.is.push((name.clone(), vec![value.clone()]));
                     entries.insert(place, made(*credits, when));
                 }
             }
-            Verdict::Agrees | Verdict::TooFew | Verdict::Mixed => continue,
+            Verdict::Agrees | Verdict::Other(_) | Verdict::TooFew | Verdict::Mixed => continue,
         }
         changes += 1;
     }
@@ -227,6 +232,9 @@ impl Lesson {
     fn verdict_words(&self) -> String {
         match &self.verdict {
             Verdict::Agrees => "agrees".to_owned(),
+            Verdict::Other(credits) if self.price.is_some_and(|price| *credits < price) => {
+                format!("was {credits}, and other inputs may cost more: the price stays")
+            }
             Verdict::Other(credits) => format!("should be {credits}"),
             Verdict::Split(name, prices) => {
                 let prices = prices.iter().map(|(value, credits)| {
@@ -444,6 +452,18 @@ mod tests {
             json!({"description": "x", "model": given}),
             json!({"description": "x", "model": "sonic-v6"}),
         ));
+    }
+
+    #[test]
+    fn what_was_cheaper_is_told_and_no_price_falls() {
+        let audits = [0, 1].map(|_| audit("suno.create", json!({"description": "x"}), 7));
+        let found = lessons(Catalog::builtin(), guide(), &audits);
+        assert!(
+            found[0]
+                .verdict_words()
+                .starts_with("was 7, and other inputs")
+        );
+        assert!(learned(guide(), &found, "2026-11").is_none());
     }
 
     #[test]
