@@ -26,6 +26,15 @@ pub enum Warning {
         /// The lists that differ.
         others: Vec<String>,
     },
+    /// Jobs whose `save` names the same path: the later file gets a name of its own.
+    SharedPath {
+        /// The path.
+        path: String,
+        /// The first two jobs that have it.
+        names: [String; 2],
+        /// Jobs whose path an earlier one has, these two's and all others.
+        jobs: u64,
+    },
 }
 
 /// A way to spend less, or a saving already made, with its figures.
@@ -98,6 +107,17 @@ impl fmt::Display for Warning {
                 "the price of `{operation}` is inferred, no page states it: {}, {credits} credits",
                 count(*jobs)
             ),
+            Self::SharedPath { path, names, jobs } => {
+                let [first, second] = names;
+                write!(
+                    f,
+                    "`{first}` and `{second}` save to the same path `{path}`, where the later file becomes `…~2`"
+                )?;
+                match jobs {
+                    1 => Ok(()),
+                    more => write!(f, "; {more} jobs share a path with an earlier one"),
+                }
+            }
             Self::ListsDiffer { used, others } => {
                 let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();
                 write!(

@@ -13,6 +13,7 @@ use super::paid::PaidTable;
 use super::planned::{ListHeader, Plan, PlanHeader};
 use super::pricing::{JobPrice, Pricing};
 use super::refusal::{Refusal, RefusalCause, Refusals};
+use super::saves::Saves;
 use super::stems::StemsUse;
 use super::sums::Sums;
 use super::workload::{Chains, Workload};
@@ -79,6 +80,7 @@ pub struct Builder<'a> {
     has_paid: bool,
     chains: Chains,
     workload: Workload,
+    saves: Saves,
     sums: Sums,
 }
 
@@ -116,6 +118,7 @@ impl<'a> Builder<'a> {
             has_paid: !sources.paid.is_empty(),
             chains: Chains::default(),
             workload: Workload::default(),
+            saves: Saves::default(),
             sums: Sums::new(catalog),
             sources,
         }
@@ -151,6 +154,9 @@ impl<'a> Builder<'a> {
         }
         self.note_work(draft, tag, link);
         self.note_stems(draft);
+        if let (Tag::New | Tag::Waits, Some(path)) = (tag, draft.save) {
+            self.saves.note(draft.ordinal.0, path);
+        }
         self.jobs.push(PlannedJob {
             fingerprint: draft.fingerprint,
             entry,
@@ -176,7 +182,18 @@ impl<'a> Builder<'a> {
         let catalog = self.sources.catalog;
         let sums = self.sums;
         let comparisons = self.comparisons.finish(catalog)?;
-        let warnings = warnings(&sums, &comparisons, &self.sources);
+        let mut warnings = warnings(&sums, &comparisons, &self.sources);
+        if let Some((first, second, path)) = self.saves.example {
+            let name = |place: u32| {
+                let job = &self.jobs[place as usize];
+                job_id(self.entries.id(job.entry), job.row, job.take).to_string()
+            };
+            warnings.push(Warning::SharedPath {
+                path,
+                names: [name(first), name(second)],
+                jobs: self.saves.clashes,
+            });
+        }
         let advice = advice(&sums, self.stems.finish(catalog)?, comparisons);
         let mut jobs = self.jobs;
         jobs.shrink_to_fit();

@@ -21,6 +21,7 @@ mod planned;
 mod pricing;
 mod refusal;
 mod saved;
+mod saves;
 mod stems;
 mod sums;
 mod wishes;

@@ -1,6 +1,8 @@
 //! The plan as a whole: prices, twins, reuse, blocks, refusals, and the second expansion.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
+use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -10,7 +12,8 @@ use super::fixture::{
     plan, plan_at, spec,
 };
 use super::*;
-use crate::catalog::OperationId;
+use crate::catalog::{Catalog, OperationId, PriceLists};
+use crate::manifest::{Format, Manifest};
 use crate::model::{Credits, Fingerprint, JobId, Ordinal, PaidJob, PaidState, Reuse, RunId};
 
 pub(super) fn bought(rows: &[(u8, PaidState)]) -> Bought {
@@ -417,4 +420,44 @@ proptest! {
         }
         prop_assert_eq!(plan.workload().longest_chain_s, ends_s.into_iter().max().unwrap_or(0));
     }
+}
+
+#[test]
+fn jobs_that_save_to_the_same_path_are_told_of() {
+    let plan = |save: &str| {
+        let text = format!(
+            "[[job]]\nid = 'cue'\ntakes = 3\noperation = 'suno.create'\nwith = {{ description = 'x' }}\nsave = '{save}'\n"
+        );
+        let (catalog, lists) = (Catalog::builtin(), PriceLists::builtin());
+        let manifest =
+            Manifest::parse(&text, Format::Toml, "m.toml", Path::new(""), catalog).unwrap();
+        let sources = Sources {
+            provider: "simulator",
+            catalog,
+            prices: &lists.lists[0],
+            known: lists,
+            paid: &(),
+        };
+        let options = PlanOptions {
+            list_is_certain: true,
+            ..PlanOptions::default()
+        };
+        let mut builder = Builder::new("m", "d", sources, options);
+        manifest
+            .expand(catalog, &mut |draft| {
+                builder.add(draft).unwrap();
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        let told = builder.finish().unwrap().warnings;
+        told.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        plan("cue.{ext}"),
+        [
+            "`cue#1` and `cue#2` save to the same path `cue.{ext}`, where the later file becomes `…~2`; 2 jobs share a \
+             path with an earlier one"
+        ]
+    );
+    assert_eq!(plan("cue-${take}.{ext}"), [""; 0]);
 }

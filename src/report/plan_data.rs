@@ -260,6 +260,13 @@ fn warning(warning: &Warning) -> Value {
             "jobs": jobs,
             "credits": credits,
         }),
+        Warning::SharedPath { path, names, jobs } => json!({
+            "kind": "shared-path",
+            "message": message,
+            "path": path,
+            "names": names,
+            "jobs": jobs,
+        }),
         Warning::ListsDiffer { used, others } => json!({
             "kind": "lists-differ",
             "message": message,
