@@ -2,7 +2,36 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+pub mod batch;
+
 use std::time::{Duration, Instant};
+
+/// Returns a size that the environment may set, so that a smoke run is quick.
+pub fn size(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("`{variable}` is no whole number: `{text}`"))
+    })
+}
+
+/// Returns the middle of some figures.
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// Returns the processor time that the living threads of this process have used, in seconds.
+///
+/// `/proc/self/stat` counts in hundredths of a second, which is too coarse here.
+pub fn cpu_seconds() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("this is Linux");
+    let nanos = |task: std::io::Result<std::fs::DirEntry>| {
+        let path = task.ok()?.path().join("schedstat");
+        let text = std::fs::read_to_string(path).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    };
+    tasks.filter_map(nanos).sum::<f64>() / 1e9
+}
 
 /// Returns the peak memory of this process, in MiB.
 pub fn peak_mib() -> f64 {
