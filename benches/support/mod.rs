@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 pub mod batch;
+pub mod served;
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,12 @@ pub fn cpu_seconds() -> f64 {
 
 /// Returns the peak memory of this process, in MiB.
 pub fn peak_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak_mib_of(std::process::id())
+}
+
+/// Returns the peak memory of a process, in MiB.
+pub fn peak_mib_of(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let kib = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
