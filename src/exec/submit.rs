@@ -76,6 +76,10 @@ async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitt
             Err(LedgerError::BoughtElsewhere(_)) => return release(shared, job, None).await,
             recorded => recorded?,
         };
+        // What stopped the run while this was being recorded stops the request too: it has not left.
+        if shared.halt.is_cancelled() {
+            return release(shared, job, None).await;
+        }
         let answer = shared.engine.service.submit(&call).await;
         let next = match answer {
             Ok(answer) => accepted(shared, job, answer, &mut patience).await?,
