@@ -47,7 +47,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// When nothing could be sent, or the reports can't be written.
-    pub(crate) fn carry_out(self, run: &RunId) -> Result<Exit, CommandError> {
+    pub(crate) fn carry_out(&self, run: &RunId) -> Result<Exit, CommandError> {
         let alerts = Alerts::begin(&self.ledger.run(run)?, self.context)?;
         let outcome = self.carry_out_quietly(run);
         alerts.end(&self.ledger, run, &outcome, self.connection.clock.now());

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::exec::{self, Pace, RunOptions};
 use crate::ledger::{JobEvent, LEASE, Ledger, LedgerError};
-use crate::model::{Credits, JobState, RunRecord, RunState};
+use crate::model::{Credits, JobState, RunId, RunRecord, RunState};
 use crate::sim::Start;
 
 use super::super::args::{PaceArgs, SpendArgs, StopArgs, WaitArgs};
@@ -91,7 +91,11 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
     if args.retry_failed {
         retry_failed(&ledger, &runtime, &record, now)?;
     }
-    repair(&ledger, &runtime, &record, now, context)?;
+    // To look at a million files takes a while: jobs that are left to do come first.
+    let is_all_done = record.state == RunState::Finished;
+    if is_all_done {
+        repair(&ledger, &runtime, &record, now, context)?;
+    }
     let session = Session {
         context,
         runtime: &runtime,
@@ -112,7 +116,32 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
         is_steerable: !is_repeatable(&record, &settings),
         files,
     };
+    let exit = session.carry_out(&record.id)?;
+    let is_through =
+        || Ok::<_, LedgerError>(session.ledger.run(&record.id)?.state == RunState::Finished);
+    if is_all_done || !is_through()? || !repair_after(&session, &record.id)? {
+        return Ok(exit);
+    }
     session.carry_out(&record.id)
+}
+
+/// Has files fetched again that went missing before the run was gone on with; tells whether there are any.
+fn repair_after(session: &Session<'_>, run: &RunId) -> Result<bool, CommandError> {
+    let Session {
+        context,
+        runtime,
+        ledger,
+        connection,
+        ..
+    } = session;
+    let record = ledger.run(run)?;
+    if exec::damaged(ledger, &record)?.is_empty() {
+        return Ok(false);
+    }
+    let now = connection.clock.now();
+    runtime.block_on(ledger.start(run, now))?;
+    repair(ledger, runtime, &record, now, context)?;
+    Ok(true)
 }
 
 /// Finds the run to go on with, if any is left; looks only, and makes no ledger.
