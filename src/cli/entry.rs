@@ -1,5 +1,6 @@
 //! From the process's arguments to its exit code.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -14,13 +15,8 @@ use super::{commands, log};
 /// Runs the command line and returns the process's exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    // A panic is a bug, in whatever thread, and says so with a code of its own; the ledger holds whatever was sent before it.
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        usual(panic);
-        std::process::exit(exit::BUG.into());
-    }));
-    run()
+    // A panic is a bug, and says so with a code of its own; the ledger holds whatever was sent before it.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(ExitCode::from(exit::BUG))
 }
 
 fn run() -> ExitCode {
