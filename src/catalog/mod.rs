@@ -23,6 +23,6 @@ pub use gives::{ReferenceError, ResultField};
 pub use nearest::nearest;
 pub use operation::{
     Added, Availability, Catalog, CatalogError, Choice, ChoiceOption, GuideRow, Kind, Method,
-    Operation, OperationId, Param, ParamType, PollShape, ResultKind,
+    Operation, OperationId, Param, ParamType, PollShape, ResultKind, SIMULATOR,
 };
 pub use price::{Basis, Condition, PriceEntry, PriceList, PriceLists, Priced};

@@ -10,6 +10,9 @@ use crate::model::Family;
 use super::gives::ResultField;
 use super::price::PriceEntry;
 
+/// The provider that is built in: it needs no key, and everything works there that is not said to be gone.
+pub const SIMULATOR: &str = "simulator";
+
 /// An operation's place in its catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u16);

@@ -13,14 +13,11 @@ use crate::model::Credits;
 use super::load::{BUILTIN, digest};
 use super::nearest::hint;
 use super::operation::{
-    Added, Availability, Catalog, CatalogError, Kind, Method, Operation, OperationId,
+    Added, Availability, Catalog, CatalogError, Kind, Method, Operation, OperationId, SIMULATOR,
 };
 use super::price::{PriceEntry, PriceList};
 use super::price_file::{PriceRaw, check_all, line_of};
 use super::raw::{CatalogRaw, ChoiceRaw, OperationRaw, SetRaw};
-
-/// The provider where everything works that is not said to be gone.
-const SIMULATOR: &str = "simulator";
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]

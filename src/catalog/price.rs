@@ -131,6 +131,17 @@ impl PriceList {
         }
     }
 
+    /// Tells whether the operation's price hangs on an input.
+    #[must_use]
+    pub fn asks_for(&self, operation: OperationId, input: &str) -> bool {
+        let entries = self.entries.get(usize::from(operation.0));
+        let names = |when: &Condition| {
+            let is = when.is.iter().any(|(name, _)| name == input);
+            is || when.given.iter().any(|name| name == input)
+        };
+        entries.is_some_and(|entries| entries.iter().any(|entry| names(&entry.when)))
+    }
+
     /// Finds the price of one call; `input` gives an input's value, defaults included.
     ///
     /// Returns nothing when no entry applies: such a job is refused, never counted as free.
@@ -225,6 +236,9 @@ mod tests {
         let create = catalog.find("suno.create").unwrap();
         let flat = |list: &str| PriceLists::builtin().find(list).unwrap().flat(create);
         assert_eq!(flat("aimusicapi-2026-09"), None);
+        let today = PriceLists::builtin().find("aimusicapi-2026-09").unwrap();
+        let asked = ["model", "lyrics", "duration"].map(|name| today.asks_for(create, name));
+        assert_eq!(asked, [true, true, false]);
         assert_eq!(flat("guide").unwrap().credits, Credits::new(10));
     }
 

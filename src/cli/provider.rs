@@ -7,8 +7,7 @@ use crate::model::AccountId;
 
 use super::error::CommandError;
 
-/// The provider that needs no key: the simulator.
-pub(crate) const SIMULATOR: &str = "simulator";
+pub(crate) use crate::catalog::SIMULATOR;
 
 /// What is known of a provider without asking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -59,8 +59,73 @@ pub enum Advice {
         /// What the cheaper one would save.
         saving: Credits,
     },
+    /// Songs of the plan are extended that could have been made longer at once.
+    LongerAtOnce {
+        /// The operation that extends.
+        operation: String,
+        /// How many jobs extend.
+        jobs: u64,
+        /// Jobs that join such an extension to its song.
+        joins: u64,
+        /// How long a song may be made at once, in seconds.
+        reach_s: u64,
+        /// What extending and joining cost.
+        saving: Credits,
+    },
+    /// Jobs differ from another in their length alone, and the price is the same.
+    SameButLength {
+        /// The shorter ones.
+        jobs: u64,
+        /// A shorter one and its longer one.
+        names: [String; 2],
+        /// What the shorter ones cost.
+        saving: Credits,
+    },
+    /// Short pieces cost what long ones do.
+    ShortSavesNothing {
+        /// How many jobs ask for a short piece.
+        jobs: u64,
+        /// The longest of them, in seconds.
+        longest_s: u64,
+        /// What they cost.
+        credits: Credits,
+    },
+    /// Exports that can be had for less.
+    CheaperExport {
+        /// How.
+        way: CheaperExport,
+        /// How many jobs.
+        jobs: u64,
+        /// What it saves.
+        saving: Credits,
+    },
+    /// Operations that a provider has retired: this batch would be refused there.
+    Retired {
+        /// The operation.
+        operation: String,
+        /// The provider.
+        provider: String,
+        /// What to use instead, as a sentence.
+        instead: String,
+        /// How many jobs.
+        jobs: u64,
+        /// What they cost here.
+        credits: Credits,
+    },
     /// Another built-in list asks other prices for these jobs.
     OtherList(ListComparison),
+}
+
+/// How an export can be had for less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheaperExport {
+    /// The run saves the clip in that format without it.
+    SavedAnyway,
+    /// `suno.wav` gives a WAV for less than `suno.download` does.
+    WavAlone,
+    /// The clip is downloaded besides, and one download can give several formats.
+    OneCall,
 }
 
 /// The jobs to be bought, by the prices of another list.
@@ -149,6 +214,78 @@ impl fmt::Display for Advice {
                  if vocals and instrumental are the tracks you need",
                 count(*jobs)
             ),
+            Self::LongerAtOnce {
+                operation,
+                jobs,
+                joins,
+                reach_s,
+                saving,
+            } => {
+                write!(f, "`{operation}` ({})", count(*jobs))?;
+                if *joins > 0 {
+                    write!(f, " and {} to the song", joined(*joins))?;
+                }
+                write!(
+                    f,
+                    " cost {}: a `duration` of up to {reach_s} s in the song's own job makes it as long \
+                     at no extra cost, where one text serves the whole",
+                    credits(*saving)
+                )
+            }
+            Self::SameButLength {
+                jobs,
+                names: [short, long],
+                saving,
+            } => write!(
+                f,
+                "`{short}` is `{long}` but shorter, at the same price: without what is only shorter ({}) the plan \
+                 costs {} less",
+                count(*jobs),
+                credits(*saving)
+            ),
+            Self::ShortSavesNothing {
+                jobs,
+                longest_s,
+                credits,
+            } => write!(
+                f,
+                "short pieces save nothing: {} of up to {longest_s} s cost {}, as at full length; \
+                 `--sample N` tries fewer jobs, and the simulator costs nothing",
+                count(*jobs),
+                self::credits(*credits)
+            ),
+            Self::CheaperExport { way, jobs, saving } => {
+                let words = match way {
+                    CheaperExport::SavedAnyway => {
+                        "the run saves each clip it makes as MP3: without downloads of that"
+                    }
+                    CheaperExport::WavAlone => {
+                        "`suno.wav` gives a WAV for less than `suno.download`: with it"
+                    }
+                    CheaperExport::OneCall => {
+                        "one `suno.download` gives several formats: with `wav` among its `formats`, and no `suno.wav` for that clip,"
+                    }
+                };
+                write!(
+                    f,
+                    "{words} the plan costs {} less ({})",
+                    credits(*saving),
+                    count(*jobs)
+                )
+            }
+            Self::Retired {
+                operation,
+                provider,
+                instead,
+                jobs,
+                credits,
+            } => write!(
+                f,
+                "`{operation}` ({}, {}) is retired at `{provider}`, where this plan is refused; \
+                 there, {instead}",
+                count(*jobs),
+                self::credits(*credits)
+            ),
             Self::OtherList(comparison) => comparison.fmt(f),
         }
     }
@@ -190,6 +327,26 @@ impl fmt::Display for ListComparison {
             write!(f, "; without a price there: {}", count(self.unpriced))?;
         }
         Ok(())
+    }
+}
+
+/// Writes an amount: `1 credit`, `2 credits`.
+fn credits(amount: Credits) -> String {
+    format!(
+        "{amount} {}",
+        if amount.get() == 1 {
+            "credit"
+        } else {
+            "credits"
+        }
+    )
+}
+
+/// Writes a count of joins: `joining it`, `joining them (2 jobs)`.
+fn joined(joins: u64) -> String {
+    match joins {
+        1 => "joining it".to_owned(),
+        more => format!("joining them ({more} jobs)"),
     }
 }
 

@@ -8,13 +8,13 @@ use super::advice::{Advice, ListComparison, Warning};
 use super::compare::Comparisons;
 use super::entries::Entries;
 use super::firsts::Firsts;
+use super::hints::{Earlier, Hints};
 use super::job::{PlannedJob, Tag, job_id};
 use super::paid::PaidTable;
 use super::planned::{ListHeader, Plan, PlanHeader};
 use super::pricing::{JobPrice, Pricing};
 use super::refusal::{Refusal, RefusalCause, Refusals};
 use super::saves::Saves;
-use super::stems::StemsUse;
 use super::sums::Sums;
 use super::workload::{Chains, Workload};
 
@@ -71,7 +71,7 @@ pub struct Builder<'a> {
     options: PlanOptions,
     pricing: Pricing<'a>,
     comparisons: Comparisons<'a>,
-    stems: StemsUse,
+    hints: Hints<'a>,
     refusals: Refusals,
     entries: Entries,
     jobs: Vec<PlannedJob>,
@@ -109,7 +109,7 @@ impl<'a> Builder<'a> {
             } else {
                 Comparisons::new(catalog, prices, known)
             },
-            stems: StemsUse::new(catalog),
+            hints: Hints::new(catalog, prices, sources.provider),
             refusals: Refusals::default(),
             entries: Entries::default(),
             jobs: Vec::new(),
@@ -151,9 +151,9 @@ impl<'a> Builder<'a> {
             .add(draft.operation, tag, counted, price.inferred)?;
         if tag == Tag::New {
             self.comparisons.add(draft, credits)?;
+            self.hints.note(draft, credits, &Earlier(&self.jobs))?;
         }
         self.note_work(draft, tag, link);
-        self.note_stems(draft);
         if let (Tag::New | Tag::Waits, Some(path)) = (tag, draft.save) {
             self.saves.note(draft.ordinal.0, path);
         }
@@ -194,7 +194,7 @@ impl<'a> Builder<'a> {
                 jobs: self.saves.clashes,
             });
         }
-        let advice = advice(&sums, self.stems.finish(catalog)?, comparisons);
+        let advice = advice(&sums, self.hints.finish()?, comparisons);
         let mut jobs = self.jobs;
         jobs.shrink_to_fit();
         Ok(Plan {
@@ -336,20 +336,6 @@ impl<'a> Builder<'a> {
             jobs.iter().map(own_s).collect()
         });
     }
-
-    fn note_stems(&mut self, draft: &Draft<'_>) {
-        for need in draft.needs {
-            let stems = self.buyer(*need);
-            let job = &self.jobs[stems.index()];
-            if job.tag != Tag::New || !self.stems.is_full(job.operation) {
-                continue;
-            }
-            let price = Credits::new(job.price_credits.into());
-            if let Some(saving) = self.stems.saving(self.sources.prices, price) {
-                self.stems.note(draft, stems, job.fingerprint, saving);
-            }
-        }
-    }
 }
 
 fn warnings(sums: &Sums, lists: &[ListComparison], sources: &Sources<'_>) -> Vec<Warning> {
@@ -363,13 +349,13 @@ fn warnings(sums: &Sums, lists: &[ListComparison], sources: &Sources<'_>) -> Vec
     warnings
 }
 
-fn advice(sums: &Sums, stems: Option<Advice>, lists: Vec<ListComparison>) -> Vec<Advice> {
+fn advice(sums: &Sums, hints: Vec<Advice>, lists: Vec<ListComparison>) -> Vec<Advice> {
     let twins = (sums.counts.twin > 0).then_some(Advice::Twins {
         jobs: sums.counts.twin,
         saved: sums.saved_by_twins,
     });
     let lists = lists.into_iter().map(Advice::OtherList);
-    twins.into_iter().chain(stems).chain(lists).collect()
+    twins.into_iter().chain(hints).chain(lists).collect()
 }
 
 fn header(manifest: &str, manifest_digest: &str, sources: &Sources<'_>) -> PlanHeader {

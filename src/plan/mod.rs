@@ -12,6 +12,7 @@ mod enroll;
 mod entries;
 mod firsts;
 mod fit;
+mod hints;
 mod job;
 mod join;
 mod moved;
@@ -22,7 +23,6 @@ mod pricing;
 mod refusal;
 mod saved;
 mod saves;
-mod stems;
 mod sums;
 mod wishes;
 mod workload;
@@ -38,7 +38,7 @@ mod saved_tests;
 #[cfg(test)]
 mod tests;
 
-pub use advice::{Advice, ListComparison, OperationDifference, Warning};
+pub use advice::{Advice, CheaperExport, ListComparison, OperationDifference, Warning};
 pub use budget::{Limit, LimitRoom, Pace, PeriodStanding, Standing, Verdict};
 pub use build::{Builder, PlanError, PlanOptions, Sources};
 pub use diff::{EntryDiff, PlanDiff};

@@ -3,12 +3,11 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::model::{Credits, Fingerprint, JobId, PaidJob};
 use crate::plan::{
-    Advice, Counts, Disposition, Fit, JobSum, JobView, LimitRoom, Plan, PlannedEntry, Verdict,
-    Warning,
+    Counts, Disposition, Fit, JobSum, JobView, LimitRoom, Plan, PlannedEntry, Verdict,
 };
 
 use super::csv_cell::{inert, io_error, writer};
@@ -151,11 +150,11 @@ pub fn plan_json(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     )?;
     object.field(
         "warnings",
-        &plan.warnings().iter().map(warning).collect::<Vec<_>>(),
+        &plan.warnings().iter().map(remark).collect::<Vec<_>>(),
     )?;
     object.field(
         "advice",
-        &plan.advice().iter().map(advice).collect::<Vec<_>>(),
+        &plan.advice().iter().map(remark).collect::<Vec<_>>(),
     )?;
     let mut jobs = object.list("jobs")?;
     for job in plan.iter() {
@@ -246,69 +245,17 @@ fn entry(entry: &PlannedEntry) -> Value {
     })
 }
 
-fn warning(warning: &Warning) -> Value {
-    let message = warning.to_string();
-    match warning {
-        Warning::InferredPrice {
-            operation,
-            jobs,
-            credits,
-        } => json!({
-            "kind": "inferred-price",
-            "message": message,
-            "operation": operation,
-            "jobs": jobs,
-            "credits": credits,
-        }),
-        Warning::SharedPath { path, names, jobs } => json!({
-            "kind": "shared-path",
-            "message": message,
-            "path": path,
-            "names": names,
-            "jobs": jobs,
-        }),
-        Warning::ListsDiffer { used, others } => json!({
-            "kind": "lists-differ",
-            "message": message,
-            "used": used,
-            "others": others,
-        }),
+/// Writes a warning or advice: its kind, its words, and the figures they are made of.
+fn remark(remark: &(impl Serialize + ToString)) -> Value {
+    let mut object = Map::new();
+    if let Ok(Value::Object(tagged)) = serde_json::to_value(remark) {
+        for (kind, figures) in tagged {
+            object.insert("kind".to_owned(), Value::String(kind));
+            object.insert("message".to_owned(), Value::String(remark.to_string()));
+            if let Value::Object(figures) = figures {
+                object.extend(figures);
+            }
+        }
     }
-}
-
-fn advice(advice: &Advice) -> Value {
-    let message = advice.to_string();
-    match advice {
-        Advice::Twins { jobs, saved } => json!({
-            "kind": "twins", "message": message, "jobs": jobs, "saved": saved,
-        }),
-        Advice::BasicStems {
-            full,
-            basic,
-            jobs,
-            saving,
-        } => json!({
-            "kind": "basic-stems",
-            "message": message,
-            "full": full,
-            "basic": basic,
-            "jobs": jobs,
-            "saving": saving,
-        }),
-        Advice::OtherList(list) => json!({
-            "kind": "other-list",
-            "message": message,
-            "list": list.other,
-            "dated": list.dated,
-            "here": list.here,
-            "there": list.there,
-            "unpriced": list.unpriced,
-            "operations": list.operations.iter().map(|operation| json!({
-                "operation": operation.operation,
-                "jobs": operation.jobs,
-                "here": operation.here,
-                "there": operation.there,
-            })).collect::<Vec<_>>(),
-        }),
-    }
+    Value::Object(object)
 }

@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, OperationId, PriceList};
 use crate::manifest::Draft;
 use crate::model::{CreditError, Credits, Fingerprint, Input, Ordinal, Step};
 
-use super::advice::Advice;
+use super::super::advice::Advice;
 
 /// Which tracks of full stems later jobs use; only stems that some job refers to are kept.
 pub(super) struct StemsUse {
