@@ -25,7 +25,20 @@ pub async fn carry_out(
     mut control: Control,
     events: mpsc::UnboundedSender<RunEvent>,
 ) -> Result<Ending, ExecError> {
-    engine.ledger.start(run, engine.clock.now()).await?;
+    let account = engine.ledger.run(run)?.account;
+    let reading = async {
+        tokio::select! {
+            biased;
+            cause = control.stopped() => Ok(Err(cause)),
+            read = observe::read(engine, &account) => match read {
+                Ok(observed) => Ok(Ok(observed)),
+                Err(ObserveError::Ledger(error)) => Err(error),
+                Err(ObserveError::Provider(fault)) => Ok(Err(unreadable(&fault))),
+            },
+        }
+    };
+    // A balance is asked for freely: this need not wait until the run is ours, and nobody waits for it if it is not.
+    let ((), read) = tokio::try_join!(engine.ledger.start(run, engine.clock.now()), reading)?;
     let mut record = engine.ledger.run(run)?;
     if let Some(pace) = options.pace {
         let settings = &mut record.settings;
@@ -39,16 +52,9 @@ pub async fn carry_out(
         record.settings.clone(),
         events,
     ));
-    let observed = tokio::select! {
-        biased;
-        cause = control.stopped() => return give_back(&shared, cause).await,
-        read = observe::read(engine, &record.account) => match read {
-            Ok(observed) => observed,
-            Err(ObserveError::Ledger(error)) => return Err(error.into()),
-            Err(ObserveError::Provider(fault)) => {
-                return give_back(&shared, unreadable(&fault)).await;
-            }
-        },
+    let observed = match read {
+        Ok(observed) => observed,
+        Err(cause) => return give_back(&shared, cause).await,
     };
     let opening = observed.balance.available().unwrap_or(Credits::MAX);
     // Asked for together, they are one commit.
