@@ -266,6 +266,7 @@ contract! {
     a_finished_run_reopens_when_a_job_is_restarted
     doubt_holds_until_it_is_settled
     what_was_paid_for_is_found
+    how_long_jobs_took_is_told
     an_account_knows_who_used_and_who_holds
     runs_are_found_by_manifest_and_prefix
     the_run_of_a_saved_plan_is_found
@@ -1209,6 +1210,32 @@ async fn what_was_paid_for_is_found(ledger: &Ledger) {
     }
     let stranger = ledger.paid(&AccountId::new("someone/else")).unwrap();
     assert!(stranger.is_empty() && stranger.find(&print(0)).is_none());
+}
+
+async fn how_long_jobs_took_is_told(ledger: &Ledger) {
+    let jobs = (0..4).map(|n| new_job(n, 10)).collect();
+    let run = ready(ledger, SpendLimits::default(), jobs).await;
+    hold(ledger, &run, 4).await;
+    let took = || ledger.paid(&account()).unwrap().took("suno.create");
+    for (job, saved) in [(0, 40), (1, 140), (2, 31)] {
+        let sent = vec![JobEvent::Send, accept(), succeed("clip")];
+        let ledger_job = Ordinal(job);
+        ledger.record(&run, ledger_job, sent, at(10)).await.unwrap();
+        assert_ne!(took(), Some(Duration::ZERO), "it is not saved yet");
+        let saved_at = at(saved);
+        let events = vec![save()];
+        ledger
+            .record(&run, ledger_job, events, saved_at)
+            .await
+            .unwrap();
+    }
+    // Sent, and nothing more: it took no time that is known.
+    record(ledger, &run, 3, vec![JobEvent::Send]).await.unwrap();
+    assert_eq!(took(), Some(Duration::from_secs(30)));
+    let paid = ledger.paid(&account()).unwrap();
+    assert_eq!(paid.took("lyrics.generate"), None);
+    let stranger = ledger.paid(&AccountId::new("someone/else")).unwrap();
+    assert_eq!(stranger.took("suno.create"), None);
 }
 
 async fn an_account_knows_who_used_and_who_holds(ledger: &Ledger) {

@@ -23,6 +23,7 @@ mod memory;
 mod paid;
 mod sqlite;
 mod store;
+mod task_times;
 mod watch;
 mod writer;
 

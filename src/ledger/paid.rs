@@ -1,8 +1,12 @@
 //! What an account has paid for, packed and sorted: a plan of a million jobs asks it a million times.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::model::{Fingerprint, JobId, JobState, Ordinal, PaidJob, PaidJobs, PaidState, RunId};
+
+use super::task_times::TaskTimes;
 
 /// One purchase. `run` is a place in the index's list of runs, later runs further on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +34,17 @@ pub(super) struct PaidIndex {
     purchases: Vec<Purchase>,
     runs: Vec<RunId>,
     find_name: FindName,
+    took: HashMap<String, Duration>,
 }
 
 impl PaidIndex {
     /// Sorts the purchases, and keeps of each thing the latest usable one, else the latest.
-    pub(super) fn new(mut purchases: Vec<Purchase>, runs: Vec<RunId>, find_name: FindName) -> Self {
+    pub(super) fn new(
+        mut purchases: Vec<Purchase>,
+        runs: Vec<RunId>,
+        took: TaskTimes,
+        find_name: FindName,
+    ) -> Self {
         purchases.sort_unstable_by_key(|bought| {
             (
                 bought.fingerprint,
@@ -47,6 +57,7 @@ impl PaidIndex {
             purchases,
             runs,
             find_name,
+            took: took.medians(),
         }
     }
 }
@@ -54,6 +65,10 @@ impl PaidIndex {
 impl PaidJobs for PaidIndex {
     fn is_empty(&self) -> bool {
         self.purchases.is_empty()
+    }
+
+    fn took(&self, operation: &str) -> Option<Duration> {
+        self.took.get(operation).copied()
     }
 
     fn find(&self, fingerprint: &Fingerprint) -> Option<PaidJob> {
@@ -101,6 +116,7 @@ mod tests {
                 bought(2, 2, 9, false),
             ],
             ["a", "b", "c"].map(RunId::new).to_vec(),
+            TaskTimes::default(),
             Box::new(|run, ordinal| {
                 (run.as_str() == "b").then(|| JobId::new(format!("song{ordinal}")))
             }),

@@ -1,5 +1,7 @@
 //! What a plan must know of the past, as plain words: the ledger answers, the plan asks, neither imports the other.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Fingerprint, JobId, Ordinal, RunId};
@@ -34,6 +36,12 @@ pub trait PaidJobs {
 
     /// Finds the latest purchase of a thing on the plan's account.
     fn find(&self, fingerprint: &Fingerprint) -> Option<PaidJob>;
+
+    /// Returns how long a job of the operation took lately, from request to saved files; none if there was none.
+    fn took(&self, operation: &str) -> Option<Duration> {
+        let _ = operation;
+        None
+    }
 }
 
 /// Nothing was ever paid for.

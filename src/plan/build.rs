@@ -103,7 +103,7 @@ impl<'a> Builder<'a> {
             manifest,
             manifest_digest,
             options,
-            pricing: Pricing::new(catalog, prices, known, sources.provider),
+            pricing: Pricing::new(catalog, prices, known, sources.provider, sources.paid),
             comparisons: if options.list_is_certain {
                 Comparisons::none(prices)
             } else {
@@ -325,6 +325,7 @@ impl<'a> Builder<'a> {
         };
         if tag == Tag::New {
             self.workload.submits += 1;
+            self.workload.learned += u64::from(self.pricing.is_learned(draft.operation));
             self.workload.work_s += u64::from(typical_s);
         }
         let (jobs, pricing) = (&self.jobs, &self.pricing);

@@ -1,6 +1,7 @@
 //! A small catalog, two price lists, and drafts made by hand.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -188,6 +189,23 @@ impl Spec {
 /// Purchases by a draft's `print`.
 #[derive(Default)]
 pub(crate) struct Bought(pub(crate) BTreeMap<u8, PaidJob>);
+
+/// Nothing was bought, as far as is known, but every operation took so long.
+pub(crate) struct Took(pub(crate) Duration);
+
+impl PaidJobs for Took {
+    fn is_empty(&self) -> bool {
+        true
+    }
+
+    fn find(&self, _: &Fingerprint) -> Option<PaidJob> {
+        None
+    }
+
+    fn took(&self, operation: &str) -> Option<Duration> {
+        (operation == "suno.create").then_some(self.0)
+    }
+}
 
 impl PaidJobs for Bought {
     fn is_empty(&self) -> bool {

@@ -2,10 +2,10 @@
 
 use crate::catalog::{Availability, Basis, Catalog, OperationId, PriceList, PriceLists, Priced};
 use crate::manifest::Draft;
-use crate::model::Credits;
+use crate::model::{Credits, PaidJobs};
 
 use super::refusal::RefusalCause;
-use super::workload::typical_seconds;
+use super::workload::{seconds_up, typical_seconds};
 
 /// A job's price, and how sure it is.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ struct OperationFacts {
     /// Its price, when it does not hang on the inputs.
     flat: Option<Priced>,
     typical_s: u32,
+    /// Runs before showed how long it takes.
+    is_learned: bool,
 }
 
 /// Prices jobs by one list, at one provider.
@@ -36,16 +38,27 @@ impl<'a> Pricing<'a> {
         list: &'a PriceList,
         known: &'a PriceLists,
         provider: &str,
+        paid: &dyn PaidJobs,
     ) -> Self {
         let facts = catalog
             .ids()
-            .map(|id| OperationFacts {
-                gone: gone(provider, catalog.availability(id, provider)),
-                flat: list.flat(id),
-                typical_s: typical_seconds(catalog.get(id)),
+            .map(|id| {
+                let operation = catalog.get(id);
+                let took_s = paid.took(&operation.name).map(seconds_up);
+                OperationFacts {
+                    gone: gone(provider, catalog.availability(id, provider)),
+                    flat: list.flat(id),
+                    typical_s: took_s.unwrap_or_else(|| typical_seconds(operation)),
+                    is_learned: took_s.is_some(),
+                }
             })
             .collect();
         Self { list, known, facts }
+    }
+
+    /// Tells whether that is how long the operation took in runs before.
+    pub(super) fn is_learned(&self, operation: OperationId) -> bool {
+        self.facts[usize::from(operation.0)].is_learned
     }
 
     /// Returns how long a task of the operation typically takes, in seconds.

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::fixture::{
-    Bought, CREATE, LYRICS, PRODUCER_EXTEND, STEMS_BASIC, STEMS_FULL, Spec, UNPRICED, catalog,
-    plan, plan_at, spec,
+    Bought, CREATE, LYRICS, PRODUCER_EXTEND, STEMS_BASIC, STEMS_FULL, Spec, Took, UNPRICED,
+    catalog, plan, plan_at, spec,
 };
 use super::*;
 use crate::catalog::{Catalog, OperationId, PriceLists};
@@ -75,6 +75,7 @@ fn jobs_are_priced_and_summed_by_operation_and_by_entry() {
         Workload {
             submits: 3,
             work_s: 302,
+            learned: 0,
             longest_chain_s: 152
         }
     );
@@ -277,6 +278,20 @@ fn full_stems_are_too_much_when_two_tracks_are_used() {
         spec(("stems", 0), 0, STEMS_BASIC, 1, &[]),
         user("u", 1, 2, &[0])
     ]));
+}
+
+#[test]
+fn times_known_from_runs_before_count_instead_of_typical_ones() {
+    let specs = [
+        spec(("song", 0), 0, CREATE, 1, &[]),
+        spec(("words", 1), 0, LYRICS, 2, &[0]),
+    ];
+    let load = plan(&specs, &()).workload();
+    assert_eq!((load.work_s, load.learned), (150 + 2, 0));
+    let took = Took(std::time::Duration::from_millis(42_100));
+    let load = plan(&specs, &took).workload();
+    assert_eq!((load.work_s, load.longest_chain_s), (43 + 2, 43 + 2));
+    assert_eq!((load.submits, load.learned), (2, 1));
 }
 
 #[test]

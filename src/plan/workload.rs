@@ -18,6 +18,12 @@ pub(super) fn typical_seconds(operation: &Operation) -> u32 {
     }
 }
 
+/// Rounds a span up to whole seconds: an estimate that is cut off would be too low.
+pub(super) fn seconds_up(span: Duration) -> u32 {
+    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
 /// The work in a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {
@@ -25,6 +31,8 @@ pub struct Workload {
     pub submits: u64,
     /// Typical task times of all of them together, in seconds.
     pub work_s: u64,
+    /// Requests of operations whose time is known from runs before.
+    pub learned: u64,
     /// The longest chain of jobs that wait for each other, in seconds.
     pub longest_chain_s: u64,
 }
@@ -97,6 +105,7 @@ mod tests {
         let mut load = Workload {
             submits: 100,
             work_s: 100 * 30,
+            learned: 0,
             longest_chain_s: 30,
         };
         assert_eq!(load.estimate(TWENTY_A_MINUTE, 10).as_secs(), 300 + 30);

@@ -143,6 +143,7 @@ pub fn plan_json(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
         object.field("spend_down", down)?;
     }
     object.field("estimate_s", &view.estimate().as_secs())?;
+    object.field("learned_times", &plan.workload().learned)?;
     object.field("operations", &operations(plan))?;
     object.field(
         "entries",

@@ -381,8 +381,14 @@ fn time(out: &mut dyn Write, view: &PlanView<'_>) -> io::Result<()> {
     if view.plan.workload().submits == 0 {
         return Ok(());
     }
+    let work = view.plan.workload();
+    let learned = match work.learned {
+        0 => String::new(),
+        all if all == work.submits => "; tasks as long as lately".to_owned(),
+        some => format!("; {some} of {} tasks as long as lately", work.submits),
+    };
     let value = format!(
-        "about {} ({} per {}, {} at once)",
+        "about {} ({} per {}, {} at once{learned})",
         span(view.estimate()),
         count(view.rate.count.into(), "request"),
         span(view.rate.per),

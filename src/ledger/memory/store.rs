@@ -7,18 +7,19 @@ use jiff::Timestamp;
 use crate::ledger::account::{AccountBooks, BalanceReading};
 use crate::ledger::audit::{Audit, Unexplained};
 use crate::ledger::command::{Due, LedgerError};
-use crate::ledger::entry::defect_of;
+use crate::ledger::entry::{defect_of, has_ended};
 use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::paid::{PaidIndex, Purchase, paid_state};
 use crate::ledger::store::{Read, Reply, Request, RunFilter, Write};
+use crate::ledger::task_times::{JOBS_PER_RUN, RUNS, TaskTimes};
 use crate::model::{
     AccountId, Balance, Credits, JobRecord, JobState, PaidJobs, PaidState, RunId, RunRecord,
     RunState,
 };
 
 use super::books::Books;
-use super::run::{Run, held_job, job_record, sums};
+use super::run::{Job, Run, held_job, job_record, sums};
 
 #[derive(Clone, Default)]
 pub struct MemoryStore {
@@ -128,12 +129,13 @@ impl Read for MemoryStore {
                 }
             }
         }
+        let took = task_times(&books, account);
         let store = self.clone();
         let find_name = Box::new(move |run: &RunId, job| {
             let books = store.lock();
             Some(books.find(run).ok()?.need(job).ok()?.job.id.clone())
         });
-        Ok(Box::new(PaidIndex::new(purchases, runs, find_name)))
+        Ok(Box::new(PaidIndex::new(purchases, runs, took, find_name)))
     }
 
     fn mark_balance(&self, account: &AccountId) -> Result<BalanceMark, LedgerError> {
@@ -220,4 +222,26 @@ impl Read for MemoryStore {
         }
         Ok(())
     }
+}
+
+/// Looks at how long the first jobs of the account's latest runs took.
+fn task_times(books: &Books, account: &AccountId) -> TaskTimes {
+    let mut times = TaskTimes::default();
+    let is_saved = |job: &&Job| job.entry.state == JobState::Saved && !job.entry.reused;
+    let runs = books.runs.iter().rev().filter(|run| {
+        let ended = |job: &Job| has_ended(job.entry.state);
+        run.record.account == *account && run.jobs.values().any(ended)
+    });
+    for run in runs.take(RUNS.into()) {
+        let sent = |job: &&Job| job.entry.submitted_at.is_some();
+        let jobs = run.jobs.values().filter(is_saved).filter(sent);
+        for job in jobs.take(JOBS_PER_RUN.into()) {
+            if let Some((submitted_at, saved_at)) =
+                job.entry.submitted_at.zip(job.entry.finished_at)
+            {
+                times.note(&job.job.operation, submitted_at, saved_at);
+            }
+        }
+    }
+    times
 }

@@ -13,6 +13,7 @@ use crate::ledger::evidence::Weighing;
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::paid::{PaidIndex, Purchase, paid_state};
 use crate::ledger::store::{Read, RunFilter};
+use crate::ledger::task_times::{JOBS_PER_RUN, RUNS, TaskTimes};
 use crate::model::{
     AccountId, Balance, Credits, JobId, JobRecord, JobState, NewJob, Ordinal, PaidJobs, PaidState,
     RunId, RunRecord, RunTotals,
@@ -158,7 +159,10 @@ impl Read for SqliteReader {
     }
 
     fn paid(&self, account: &AccountId) -> Result<Box<dyn PaidJobs>, LedgerError> {
-        let (purchases, runs) = self.with(|connection| purchases(connection, account))?;
+        let (purchases, runs, took) = self.with(|connection| {
+            let (purchases, runs) = purchases(connection, account)?;
+            Ok((purchases, runs, task_times(connection, account)?))
+        })?;
         let names = Self::new(self.path.clone());
         let find_name = Box::new(move |run: &RunId, job: Ordinal| {
             let name = names.with(|connection| {
@@ -167,7 +171,7 @@ impl Read for SqliteReader {
             });
             name.ok().map(JobId::new)
         });
-        Ok(Box::new(PaidIndex::new(purchases, runs, find_name)))
+        Ok(Box::new(PaidIndex::new(purchases, runs, took, find_name)))
     }
 
     fn mark_balance(&self, account: &AccountId) -> Result<BalanceMark, LedgerError> {
@@ -325,6 +329,34 @@ fn job_record(run: &RunId, row: &Row<'_>) -> Result<JobRecord, Trouble> {
             reuse: reuse.as_deref().map(from_json).transpose()?,
         },
     })
+}
+
+/// Reads how long the first jobs of the account's latest runs took.
+fn task_times(connection: &Connection, account: &AccountId) -> Result<TaskTimes, Trouble> {
+    let mut times = TaskTimes::default();
+    let Some(account) = account_key(connection, account.as_str())? else {
+        return Ok(times);
+    };
+    let mut runs = connection.prepare_cached(
+        "SELECT key FROM runs WHERE account = ?1 AND ended > 0 ORDER BY key DESC LIMIT ?2",
+    )?;
+    let mut jobs = connection.prepare_cached(
+        "SELECT t.operation, j.submitted_at, j.finished_at FROM jobs j \
+         JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
+         WHERE j.run = ?1 AND j.state = 'saved' AND j.reused = 0 AND j.submitted_at IS NOT NULL LIMIT ?2",
+    )?;
+    let mut runs = runs.query(params![account, RUNS])?;
+    while let Some(run) = runs.next()? {
+        let mut jobs = jobs.query(params![run.get::<_, i64>(0)?, JOBS_PER_RUN])?;
+        while let Some(job) = jobs.next()? {
+            let span = maybe_time(job.get(1)?)?.zip(maybe_time(job.get(2)?)?);
+            if let Some((submitted_at, saved_at)) = span {
+                let operation = job.get_ref(0)?.as_str().map_err(corrupt)?;
+                times.note(operation, submitted_at, saved_at);
+            }
+        }
+    }
+    Ok(times)
 }
 
 /// Reads what the account bought; jobs that were reused were bought elsewhere.
