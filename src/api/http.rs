@@ -186,7 +186,8 @@ pub(crate) fn tls() -> Result<rustls::ClientConfig, HttpSetupError> {
         .and_then(|builder| builder.with_platform_verifier())
         .map_err(|error| HttpSetupError::Client(error.to_string()))?
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // HTTP/2 must not be offered: the program is built without it.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 

@@ -29,5 +29,6 @@ mod set_back;
 mod shared_ledger;
 mod signals;
 mod steer;
+mod tls;
 mod uploads;
 mod world;
