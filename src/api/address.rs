@@ -86,6 +86,12 @@ impl Origin {
         is_loopback(&self.url)
     }
 
+    /// Tells whether it is reached over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
     /// Tells whether an address is of this origin.
     #[must_use]
     pub fn owns(&self, url: &Url) -> bool {

@@ -6,7 +6,7 @@
 
 use std::error::Error as StdError;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,15 +16,17 @@ use futures::{Stream, StreamExt as _};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response, Url};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::address::{Origin, host_name, is_public};
 use super::transport::{HttpMethod, HttpRequest, HttpResponse, Transport, TransportError};
 
-/// How long a connection may take to be made, TLS included.
 /// The shortest key that is struck out of results: a shorter one is a toy's, and may be a word of the result itself.
 const SECRET_BYTES_MIN: usize = 16;
+
+/// How long a connection may take to be made, TLS included.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an idle connection is kept.
@@ -39,7 +41,18 @@ pub struct ReqwestTransport {
     key: SecretString,
     authorization: HeaderValue,
     api: Client,
-    files: Client,
+    files: Files,
+}
+
+/// The clients that fetch files, without the key.
+struct Files {
+    /// For `http`, which is found on loopback only.
+    plain: Client,
+    /// For `https`. Made when it is first needed: to read the machine's certificates takes longer than all else that a
+    /// small run against a simulator does.
+    secure: OnceLock<Client>,
+    connect: Duration,
+    names: Arc<PublicOnly>,
 }
 
 /// Why a transport can't be made.
@@ -75,17 +88,14 @@ impl ReqwestTransport {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
             .map_err(|_| HttpSetupError::Key)?;
         authorization.set_sensitive(true);
-        let files = PublicOnly {
-            loopback: origin.is_loopback(),
+        let tls = if origin.is_secure() {
+            tls()?
+        } else {
+            no_tls()?
         };
-        let setup = |error: reqwest::Error| HttpSetupError::Client(root_cause(&error));
-        let tls = tls()?;
         Ok(Self {
-            api: builder(tls.clone(), connect).build().map_err(setup)?,
-            files: builder(tls, connect)
-                .dns_resolver(Arc::new(files))
-                .build()
-                .map_err(setup)?,
+            api: made(builder(tls, connect))?,
+            files: Files::new(connect, origin.is_loopback())?,
             origin,
             key,
             authorization,
@@ -126,10 +136,10 @@ impl ReqwestTransport {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let (url, headers) = self.prepare(&request)?;
         let host = host_name(&url);
-        let client = if request.with_key {
-            &self.api
-        } else {
-            &self.files
+        let client = match (request.with_key, url.scheme()) {
+            (true, _) => &self.api,
+            (false, "https") => self.files.secure()?,
+            (false, _) => &self.files.plain,
         };
         let outgoing = match request.method {
             HttpMethod::Get => client.get(url),
@@ -149,6 +159,29 @@ impl ReqwestTransport {
                 request.timeout
             ))),
         }
+    }
+}
+
+impl Files {
+    fn new(connect: Duration, loopback: bool) -> Result<Self, HttpSetupError> {
+        let names = Arc::new(PublicOnly { loopback });
+        Ok(Self {
+            plain: made(builder(no_tls()?, connect).dns_resolver(Arc::clone(&names)))?,
+            secure: OnceLock::new(),
+            connect,
+            names,
+        })
+    }
+
+    fn secure(&self) -> Result<&Client, TransportError> {
+        if let Some(client) = self.secure.get() {
+            return Ok(client);
+        }
+        let names = Arc::clone(&self.names);
+        let client = tls()
+            .and_then(|tls| made(builder(tls, self.connect).dns_resolver(names)))
+            .map_err(|error| TransportError::NotSent(error.to_string()))?;
+        Ok(self.secure.get_or_init(|| client))
     }
 }
 
@@ -179,10 +212,8 @@ impl std::fmt::Debug for ReqwestTransport {
 }
 
 /// TLS by ring and the machine's own roots, without a provider installed for the whole process.
-pub(crate) fn tls() -> Result<rustls::ClientConfig, HttpSetupError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+pub(crate) fn tls() -> Result<ClientConfig, HttpSetupError> {
+    let mut config = versions()
         .and_then(|builder| builder.with_platform_verifier())
         .map_err(|error| HttpSetupError::Client(error.to_string()))?
         .with_no_client_auth();
@@ -191,7 +222,24 @@ pub(crate) fn tls() -> Result<rustls::ClientConfig, HttpSetupError> {
     Ok(config)
 }
 
-pub(super) fn builder(tls: rustls::ClientConfig, connect: Duration) -> ClientBuilder {
+/// TLS that trusts nobody, for a client that is asked for `http` only.
+fn no_tls() -> Result<ClientConfig, HttpSetupError> {
+    let versions = versions().map_err(|error| HttpSetupError::Client(error.to_string()))?;
+    let config = versions.with_root_certificates(RootCertStore::empty());
+    Ok(config.with_no_client_auth())
+}
+
+fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+}
+
+fn made(builder: ClientBuilder) -> Result<Client, HttpSetupError> {
+    let setup = |error: reqwest::Error| HttpSetupError::Client(root_cause(&error));
+    builder.build().map_err(setup)
+}
+
+pub(super) fn builder(tls: ClientConfig, connect: Duration) -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("setlist/", env!("CARGO_PKG_VERSION")))
