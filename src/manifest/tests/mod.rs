@@ -6,6 +6,7 @@ mod matrix;
 mod options;
 mod problems;
 mod rows;
+mod same;
 mod selected;
 
 use std::ops::ControlFlow;
