@@ -65,9 +65,7 @@ pub async fn carry_out(
     );
     noted?;
     opened?;
-    if let Some(drift) = kept? {
-        shared.outsiders.get_or_init(|| drift);
-    }
+    kept?;
     shared.tell(RunEvent::Started {
         jobs: record.totals.jobs,
         done: record.totals.ended,

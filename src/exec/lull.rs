@@ -65,16 +65,15 @@ impl Lulls {
 
 /// Compares the balance with the books, and tells in words what is missing.
 pub(super) async fn look(shared: Arc<Shared>, account: AccountId) -> Message {
-    let since = match missing(&shared, &account).await {
+    let missing = match missing(&shared, &account).await {
         Ok(None) => return Message::Looked(None),
         Ok(Some(drift)) => drift,
         Err(error) => return Message::SaveStop(storage(&error)),
     };
-    shared.outsiders.get_or_init(|| since);
     Message::Looked(Some(format!(
         "{} credits are missing from the balance that no charge of ours explains: a price is wrong, or somebody else \
          uses the account",
-        since.get().unsigned_abs()
+        missing.get().unsigned_abs()
     )))
 }
 

@@ -39,6 +39,10 @@ enum Act {
     AcceptAndLose,
 }
 
+/// Whether what a failed task cost is given back.
+#[derive(Clone, Copy)]
+struct Refunded(bool);
+
 #[derive(Default)]
 struct Provider {
     balance: AtomicU64,
@@ -49,7 +53,8 @@ struct Provider {
     accepted: Mutex<HashMap<String, u32>>,
     polls_until_done: u64,
     polls: Mutex<HashMap<String, u64>>,
-    fail_tasks: bool,
+    /// Whether its tasks fail, and if so, whether it gives back what they cost.
+    fails: Option<Refunded>,
     /// What it takes above the price.
     surcharge: u64,
     /// Tasks that run, and the most that ran at once.
@@ -168,11 +173,13 @@ impl Service for Provider {
             if *asked < self.polls_until_done {
                 return Ok(Progress::Pending);
             }
-            if self.fail_tasks {
-                self.balance.fetch_add(PRICE, Ordering::SeqCst);
+            if let Some(Refunded(is_refunded)) = self.fails {
+                if is_refunded {
+                    self.balance.fetch_add(PRICE, Ordering::SeqCst);
+                }
                 return Ok(Progress::Failed {
                     message: "no".to_owned(),
-                    refunded: Some(true),
+                    refunded: Some(is_refunded),
                 });
             }
             self.at_once.fetch_sub(1, Ordering::SeqCst);
@@ -653,7 +660,7 @@ async fn a_refused_key_stops_everything() {
 #[tokio::test(start_paused = true)]
 async fn failed_tasks_are_refunded_and_skip_what_needs_them() {
     let provider = Provider {
-        fail_tasks: true,
+        fails: Some(Refunded(true)),
         ..Provider::with(100, vec![])
     };
     let jobs = vec![job(0, &[]), job(1, &[0]), job(2, &[1])];
@@ -824,7 +831,7 @@ async fn a_time_limit_and_a_failure_limit_stop_new_submits() {
     assert_eq!(ending, Ending::Stopped(StopCause::TimeLimit));
     stage1.check_books(1000);
     let provider = Provider {
-        fail_tasks: true,
+        fails: Some(Refunded(true)),
         ..Provider::with(1000, vec![])
     };
     let stage2 = stage(provider, SpendLimits::default(), independent(30)).await;
@@ -853,7 +860,7 @@ async fn cut_off(
     jobs: &[NewJob],
 ) -> (Ending, Vec<String>) {
     let provider = Provider {
-        fail_tasks,
+        fails: fail_tasks.then_some(Refunded(true)),
         polls_until_done: 3,
         ..Provider::with(1000, vec![])
     };
@@ -935,7 +942,7 @@ async fn a_cautious_cutoff_takes_what_fits_once_it_may_start() {
 #[tokio::test(start_paused = true)]
 async fn a_share_of_failures_is_judged_once_enough_jobs_are_settled() {
     let provider = Provider {
-        fail_tasks: true,
+        fails: Some(Refunded(true)),
         ..Provider::with(1000, vec![])
     };
     let stage = stage(provider, SpendLimits::default(), independent(40)).await;
@@ -1138,6 +1145,53 @@ async fn a_lost_answer_is_settled_by_what_the_balance_says() {
     assert_eq!(stage.go_with(SETTLING, control).await, Ending::Done);
     assert_eq!(stage.provider.arrived().len(), 4);
     stage.check_books(100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_refund_of_what_was_bought_again_settles_nothing() {
+    let provider = Provider {
+        fails: Some(Refunded(false)),
+        ..Provider::with(100, vec![Act::Accept, Act::AcceptAndLose])
+    };
+    let stage = stage(provider, SpendLimits::default(), independent(1)).await;
+    let (_handle, control) = control();
+    assert_eq!(stage.go_with(SETTLING, control).await, Ending::SomeFailed);
+    let (ledger, run) = (&stage.engine.ledger, &stage.run);
+    let now = stage.engine.clock.now();
+    let restart = vec![JobEvent::Restart];
+    ledger.record(run, Ordinal(0), restart, now).await.unwrap();
+    ledger.start(run, now).await.unwrap();
+    // Charged, and the provider gives back what the first try cost: the balance is as if nothing had been sent.
+    let refund = tokio::spawn({
+        let provider = stage.provider.clone();
+        async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            provider.balance.fetch_add(PRICE, Ordering::SeqCst);
+        }
+    });
+    let (_handle, control) = super::control();
+    assert_eq!(stage.go_with(SETTLING, control).await, Ending::InDoubt);
+    refund.await.unwrap();
+    assert_eq!(stage.provider.arrived().len(), 2, "never a third time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_shared_account_the_balance_settles_nothing() {
+    let stage = doubtful(vec![Act::AcceptAndLose]).await;
+    let (ledger, account) = (&stage.engine.ledger, AccountId::new("a"));
+    // An hour ago, before another run, seven credits went.
+    for (credits, minutes) in [(107, -70), (100, -60)] {
+        let at = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(minutes);
+        let mark = ledger.mark_balance(&account).await.unwrap();
+        let balance = Balance {
+            credits: Credits::new(credits),
+            extra_credits: Credits::ZERO,
+        };
+        let kept = ledger.keep_checkpoint(&account, mark, balance, at);
+        assert!(kept.await.unwrap());
+    }
+    let (_handle, control) = control();
+    assert_eq!(stage.go_with(SETTLING, control).await, Ending::InDoubt);
 }
 
 #[tokio::test(start_paused = true)]

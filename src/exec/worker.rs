@@ -14,7 +14,7 @@ use crate::api::Service;
 use crate::catalog::{Catalog, Operation, OperationId};
 use crate::ledger::{Due, HeldJob, JobEvent, Ledger, LedgerError};
 use crate::model::{
-    Credits, Cutoff, Drift, FailureLimit, JobResult, JobState, Rate, RunEvent, RunId, RunSettings,
+    Credits, Cutoff, FailureLimit, JobResult, JobState, Rate, RunEvent, RunId, RunSettings,
     SharedClock, StopCause, TaskId,
 };
 
@@ -99,8 +99,6 @@ pub(super) struct Shared {
     pub(super) halt: CancellationToken,
     /// What kept a payment from being recorded at once; the run stops for it.
     pub(super) trouble: OnceLock<String>,
-    /// Credits that went since the last checkpoint, and not by us: somebody else spends, or a price is wrong.
-    pub(super) outsiders: OnceLock<Drift>,
     /// The past of jobs on their way, for what is written beside their files.
     pub(super) tracks: Tracks,
     pub(super) events: mpsc::UnboundedSender<RunEvent>,
@@ -145,7 +143,6 @@ impl Shared {
             inspect_slots: Semaphore::new(INSPECT_SLOTS),
             halt: CancellationToken::new(),
             trouble: OnceLock::new(),
-            outsiders: OnceLock::new(),
             tracks: Tracks::default(),
             settings,
             engine,

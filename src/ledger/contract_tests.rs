@@ -276,6 +276,8 @@ contract! {
     a_checkpoint_is_kept_only_while_nothing_is_in_flight
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     a_refund_may_come_after_the_next_checkpoint
+    a_refund_may_come_after_the_job_was_bought_again
+    whoever_took_credits_may_take_more
     an_upload_that_was_forgotten_is_not_reused
     what_a_job_was_charged_alone_is_kept_with_it
     what_checkpoints_leave_unexplained_is_placed_in_time
@@ -1516,6 +1518,63 @@ async fn a_refund_may_come_after_the_next_checkpoint(ledger: &Ledger) {
         let weighed = weigh(ledger, 90).await;
         assert_eq!(weighed.awaits_refund, awaits, "{later} s later");
         assert_eq!(weighed.judge().is_err(), awaits);
+    }
+}
+
+async fn a_refund_may_come_after_the_job_was_bought_again(ledger: &Ledger) {
+    let lost = || JobEvent::Doubt {
+        error: "reset".to_owned(),
+    };
+    let again = async |run: &RunId, events: Vec<JobEvent>| {
+        record(ledger, run, 0, vec![JobEvent::Restart])
+            .await
+            .unwrap();
+        assert_eq!(hold(ledger, run, 1).await.0, vec![0]);
+        record(ledger, run, 0, events).await.unwrap();
+    };
+    let run = ready(ledger, cap(100), vec![new_job(0, 10), new_job(1, 15)]).await;
+    assert_eq!(hold(ledger, &run, 2).await.0, vec![0, 1]);
+    let failed = |refunded| vec![JobEvent::Send, accept(), fail(refunded)];
+    record(ledger, &run, 0, failed(true)).await.unwrap();
+    assert!(keep(ledger, 100, 1).await);
+    record(ledger, &run, 1, vec![JobEvent::Send, lost()])
+        .await
+        .unwrap();
+    again(&run, failed(false)).await;
+    again(&run, vec![]).await;
+    let weighed = weigh(ledger, 90).await;
+    assert!(weighed.awaits_refund && weighed.judge().is_err());
+    record(ledger, &run, 0, vec![JobEvent::Send, lost()])
+        .await
+        .unwrap();
+    // Charged for the one in doubt, and the refund of what it replaces came late: it looks as if nothing was charged.
+    let weighed = weigh(ledger, 90).await;
+    assert!(weighed.awaits_refund && weighed.judge().is_err());
+}
+
+async fn whoever_took_credits_may_take_more(ledger: &Ledger) {
+    let day = 86_400;
+    let run = ready(ledger, cap(100), vec![new_job(0, 10)]).await;
+    assert!(keep(ledger, 100, 0).await);
+    // More than expected is no loss: a top-up.
+    assert!(keep(ledger, 150, 10).await);
+    assert_eq!(hold(ledger, &run, 1).await.0, vec![0]);
+    let doubt = async |now| {
+        let events = vec![
+            JobEvent::Send,
+            JobEvent::Doubt {
+                error: "reset".to_owned(),
+            },
+        ];
+        ledger.record(&run, Ordinal(0), events, at(now)).await
+    };
+    doubt(3 * day).await.unwrap();
+    assert_eq!(weigh(ledger, 150).await.leak, None);
+    for (now, leaks) in [(20, true), (20 + day, true), (21 + day, false)] {
+        assert!(keep(ledger, 143, now).await);
+        let weighed = weigh(ledger, 143).await;
+        assert_eq!(weighed.leak.is_some(), leaks, "at {now}");
+        assert_eq!(weighed.judge().is_err(), leaks, "at {now}");
     }
 }
 

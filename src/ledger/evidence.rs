@@ -15,8 +15,9 @@ use super::handle::BalanceMark;
 
 /// Payments in doubt beyond which no choice among them is looked for.
 const DOUBTS_MAX: usize = 12;
-/// How long after its end the charge of a job that failed may still be given back; nobody states it, so it is a day.
-const REFUND_MAY_COME: SignedDuration = SignedDuration::from_hours(24);
+/// How long after its end the charge of a job that failed may still be given back, and for how long an account counts as
+/// shared after credits went that are not ours; nobody states either, so it is a day.
+const WATCHED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A reading of the balance while nothing was in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +33,9 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Returns the end of a job from which on its refund may come after this reading.
-    pub(super) fn refunds_since(&self) -> Timestamp {
-        self.at
-            .checked_sub(REFUND_MAY_COME)
-            .unwrap_or(Timestamp::MIN)
+    /// Returns the time from which on what happened may still move the balance after this reading.
+    pub(super) fn watched_since(&self) -> Timestamp {
+        self.at.checked_sub(WATCHED).unwrap_or(Timestamp::MIN)
     }
 
     /// Returns what charges and refunds up to a later reading do not explain of the balance's move.
@@ -110,9 +109,12 @@ pub struct Weighing {
     pub unexplained: Option<Drift>,
     /// The payments that came into doubt since then.
     pub doubts: Vec<Doubt>,
-    /// Whether a job failed or was lost since then, or up to a day before, whose charge was not given back: it may come
-    /// late, and would look as if a payment in doubt had not been charged.
+    /// Whether a job failed or was lost since then, or up to a day before, whose charge was not given back, though the job
+    /// may have been bought again: it may come late, and would look as if a payment in doubt had not been charged.
     pub awaits_refund: bool,
+    /// The latest credits that went, up to a day before, and that nothing of ours explains: whoever took them may take more,
+    /// or give them back, and either would pass for what became of a payment in doubt.
+    pub leak: Option<Unexplained>,
 }
 
 /// What the evidence says of one payment in doubt.
@@ -140,6 +142,13 @@ impl Weighing {
             return Err(
                 "the charge of a job that failed or was lost may still be given back".to_owned(),
             );
+        }
+        if let Some(leak) = &self.leak {
+            return Err(format!(
+                "up to {} there went {} credits that are not ours: a price is wrong, or somebody else uses the account",
+                leak.until,
+                leak.drift.get().unsigned_abs()
+            ));
         }
         if self.doubts.len() > DOUBTS_MAX {
             return Err(format!(
@@ -196,6 +205,7 @@ mod tests {
             unexplained: Some(Drift::between(Credits::new(from), Credits::new(to))),
             doubts: prices.iter().enumerate().map(doubt).collect(),
             awaits_refund: false,
+            leak: None,
         }
     }
 
@@ -244,6 +254,18 @@ mod tests {
             ..weighing(&[10], 0)
         };
         assert!(awaiting.judge().is_err());
+        let shared = Weighing {
+            leak: Some(Unexplained {
+                since: Timestamp::UNIX_EPOCH,
+                until: Timestamp::UNIX_EPOCH,
+                charged: Credits::ZERO,
+                refunded: Credits::ZERO,
+                drift: Drift::between(Credits::new(3), Credits::ZERO),
+            }),
+            ..weighing(&[10], 0)
+        };
+        let told = shared.judge().unwrap_err();
+        assert!(told.contains("there went 3 credits"), "{told}");
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::ledger::command::LedgerError;
+use crate::ledger::entry::Entry;
 use crate::ledger::evidence::{Checkpoint, Doubt, Weighing};
 use crate::ledger::handle::BalanceMark;
 use crate::model::{AccountId, Balance, JobState};
@@ -54,18 +55,24 @@ impl Books {
                 .collect()
         });
         let awaits_refund = last.is_some_and(|last| {
-            let bad = |state| matches!(state, JobState::Failed | JobState::Lost);
-            let failed = self.in_state(account, bad);
-            failed.into_iter().any(|(_, job)| {
-                let entry = &job.entry;
-                entry.refunded < entry.charged && entry.finished_at >= Some(last.refunds_since())
-            })
+            let since = last.watched_since();
+            self.in_state(account, |_| true)
+                .into_iter()
+                .any(|(_, job)| awaits_refund(&job.entry, since))
+        });
+        let leaks = last.map(|last| {
+            let mut stretches = self.unexplained.iter().rev();
+            let leak = stretches.find(|(whose, stretch)| {
+                whose == account && stretch.drift.get() < 0 && stretch.until >= last.watched_since()
+            });
+            leak.map(|(_, stretch)| *stretch)
         });
         let unexplained = last.map(|last| last.unexplained(mark, balance)).transpose();
         Ok(Weighing {
             is_quiet: self.is_quiet(account, mark)?,
             unexplained: unexplained.map_err(sums)?,
             awaits_refund: awaits_refund && !doubts.is_empty(),
+            leak: leaks.flatten().filter(|_| !doubts.is_empty()),
             doubts,
             last,
         })
@@ -96,4 +103,13 @@ impl Books {
         self.checkpoints.insert(account, checkpoint);
         Ok(true)
     }
+}
+
+/// Tells whether a charge of a job that failed then or later, or was bought again since, was not given back.
+fn awaits_refund(entry: &Entry, since: Timestamp) -> bool {
+    let is_bad = matches!(entry.state, JobState::Failed | JobState::Lost);
+    let now = is_bad && entry.refunded < entry.charged && entry.finished_at >= Some(since);
+    let before = entry.past_refunded < entry.past_charged
+        && entry.submitted_at.is_none_or(|sent| sent >= since);
+    now || before
 }

@@ -1,7 +1,7 @@
 //! What was seen of charges: those of jobs that went alone, and stretches of time that leave something unexplained.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::ledger::audit::{Audit, Unexplained};
 use crate::ledger::command::LedgerError;
@@ -106,15 +106,33 @@ pub(super) fn unexplained(
     let mut rows = statement.query(params![account, since.as_microsecond()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(Unexplained {
-            since: time(row.get(0)?)?,
-            until: time(row.get(1)?)?,
-            charged: credits(row.get(2)?)?,
-            refunded: credits(row.get(3)?)?,
-            drift: drift(row.get(4)?)?,
-        });
+        found.push(stretch(row)?);
     }
     Ok(found)
+}
+
+/// Reads the last stretch that ended at a time or later and in which credits went.
+pub(super) fn last_leak(
+    connection: &Connection,
+    account: i64,
+    since: Timestamp,
+) -> Result<Option<Unexplained>, Trouble> {
+    let mut statement = connection.prepare_cached(
+        "SELECT since, until, charged, refunded, drift FROM unexplained \
+         WHERE account = ?1 AND drift < 0 AND until >= ?2 ORDER BY key DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query(params![account, since.as_microsecond()])?;
+    rows.next()?.map(stretch).transpose()
+}
+
+fn stretch(row: &Row<'_>) -> Result<Unexplained, Trouble> {
+    Ok(Unexplained {
+        since: time(row.get(0)?)?,
+        until: time(row.get(1)?)?,
+        charged: credits(row.get(2)?)?,
+        refunded: credits(row.get(3)?)?,
+        drift: drift(row.get(4)?)?,
+    })
 }
 
 fn drift(column: i64) -> Result<Drift, LedgerError> {

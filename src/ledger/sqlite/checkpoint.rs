@@ -76,11 +76,13 @@ fn doubts(connection: &Connection, account: i64, since: Timestamp) -> Result<Vec
     Ok(found)
 }
 
+/// Tells whether a charge of a job that failed then or later, or was bought again since, was not given back.
 fn awaits_refund(connection: &Connection, account: i64, since: Timestamp) -> Result<bool, Trouble> {
     let found = connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM runs r JOIN jobs j ON j.run = r.key WHERE r.account = ?1 AND r.bad > 0 \
-             AND j.state IN ('failed', 'lost') AND j.refunded < j.charged AND j.finished_at >= ?2)",
+            "SELECT EXISTS (SELECT 1 FROM runs r JOIN jobs j ON j.run = r.key WHERE r.account = ?1 AND r.charged > 0 \
+             AND ((j.state IN ('failed', 'lost') AND j.refunded < j.charged AND j.finished_at >= ?2) \
+             OR (j.past_refunded < j.past_charged AND (j.submitted_at IS NULL OR j.submitted_at >= ?2))))",
         )?
         .query_row(params![account, since.as_microsecond()], |row| row.get(0))?;
     Ok(found)
@@ -102,9 +104,15 @@ pub(super) fn weigh(
         // Read only where it matters: there is no index for it.
         awaits_refund: match &last {
             Some(last) if !doubts.is_empty() => {
-                awaits_refund(connection, account, last.refunds_since())?
+                awaits_refund(connection, account, last.watched_since())?
             }
             _ => false,
+        },
+        leak: match &last {
+            Some(last) if !doubts.is_empty() => {
+                audits::last_leak(connection, account, last.watched_since())?
+            }
+            _ => None,
         },
         doubts,
         unexplained: last
