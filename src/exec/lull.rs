@@ -87,8 +87,9 @@ async fn missing(shared: &Shared, account: &AccountId) -> Result<Option<Drift>, 
         () = shared.halt.cancelled() => return Ok(None),
         () = shared.engine.clock.sleep(SECOND_LOOK) => {}
     }
+    // More may have gone meanwhile; what is missing in both is the smaller loss.
     let second = compare(shared, account, true).await?;
-    Ok(second.filter(|second| *second == first))
+    Ok(second.map(|second| first.max(second)))
 }
 
 /// Reads the balance and makes it the account's checkpoint, unless credits are missing and may yet turn up.

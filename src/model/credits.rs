@@ -147,7 +147,7 @@ impl Balance {
 }
 
 /// A signed difference of credits: what the books can't explain. Positive means credits appeared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Drift(i64);
 

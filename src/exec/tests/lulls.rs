@@ -63,6 +63,25 @@ async fn what_goes_missing_is_told_in_the_next_lull() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_goes_on_going_missing_is_told_too() {
+    let stage = slow_chain().await;
+    let provider = stage.provider.clone();
+    // Another amount at each reading.
+    let leak = async move {
+        for _ in 0..30 {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            provider.balance.fetch_sub(1, Ordering::SeqCst);
+        }
+    };
+    let (ending, _) = go_beside(&stage, OnDrift::Stop, leak).await;
+    assert!(
+        matches!(ending, Ending::Stopped(StopCause::Drift { .. })),
+        "{ending:?}"
+    );
+    assert_eq!(stage.provider.arrived(), ["j0"], "nothing more was sent");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_turns_up_again_and_what_is_bought_is_no_drift() {
     let stage = slow_chain().await;
     let provider = stage.provider.clone();
