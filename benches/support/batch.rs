@@ -89,7 +89,13 @@ pub async fn observe(ledger: &Ledger, credits: u64) {
         credits: Credits::new(credits),
         extra_credits: Credits::ZERO,
     };
-    let noted = ledger.observe_balance(&account, mark, balance, Timestamp::now());
+    let noted = ledger.observe_balance(
+        &account,
+        mark,
+        balance,
+        Timestamp::now(),
+        Duration::from_secs(120),
+    );
     noted.await.expect("a balance");
 }
 

@@ -60,7 +60,7 @@ pub async fn carry_out(
     // Asked for together, they are one commit.
     let (kept, noted, opened) = tokio::join!(
         observe::keep(engine, &record.account, observed, Rise::IsReal),
-        observe::note(engine, &record.account, observed),
+        observe::note(&shared, &record.account, observed),
         engine.ledger.set_opening(run, opening),
     );
     noted?;
@@ -128,8 +128,13 @@ async fn close(
             // Worth one question, not a minute of waiting for a provider that is gone.
             (Some(StopCause::Unreachable { .. }), _) => {
                 let mark = engine.ledger.mark_balance(&record.account).await.ok()?;
+                let asked = engine.clock.now();
                 let balance = engine.service.balance().await.ok()?;
-                Some(Observed { mark, balance })
+                Some(Observed {
+                    mark,
+                    asked,
+                    balance,
+                })
             }
             _ => observe::read(engine, &record.account).await.ok(),
         }
@@ -150,7 +155,7 @@ async fn close(
     let note = async {
         if let Some(observed) = observed {
             // What is not noted now is noted by the next run.
-            let note = observe::note(engine, &record.account, observed);
+            let note = observe::note(shared, &record.account, observed);
             let keep = observe::keep(engine, &record.account, observed, Rise::MayPass);
             drop(tokio::join!(keep, note));
         }

@@ -1,5 +1,6 @@
 //! Owns a run's state: the only place that starts jobs, decides to stop, and knows when it is over.
 
+mod shortage;
 mod steering;
 
 use std::collections::VecDeque;
@@ -10,12 +11,11 @@ use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::ledger::{HoldAnswer, LedgerError, LimitKind, Shortage};
-use crate::model::{Cutoff, RunEvent, RunRecord, StopCause};
+use crate::model::{RunEvent, RunRecord, StopCause};
 
 use super::control::{Control, StopLevel, Told};
 use super::failures::Tally;
 use super::lull::{self, Lulls};
-use super::observe::{ObserveError, observe};
 use super::prove::{OnDrift, Proved, Prover, Verdict, prove};
 use super::reconcile::reconcile;
 use super::recover::Leftovers;
@@ -46,6 +46,8 @@ pub(super) struct Dispatcher {
     answer: HoldAnswer,
     /// Whether credits moved since the balance was last read.
     moved: bool,
+    /// When a balance can be believed that somebody was told the run waits for.
+    told_of: Option<jiff::Timestamp>,
     /// Whether payments in doubt were weighed against the balance since the last request.
     weighed: bool,
     /// Lets jobs go alone.
@@ -84,6 +86,7 @@ impl Dispatcher {
             stale: true,
             answer: HoldAnswer::default(),
             moved: false,
+            told_of: None,
             weighed: false,
             prover: Prover::new(options.proof),
             backlog: VecDeque::new(),
@@ -119,6 +122,7 @@ impl Dispatcher {
                     at_once: false,
                 };
             }
+            let balance_is_sure = self.until_balance_is_sure();
             tokio::select! {
                 biased;
                 told = control.told() => match told {
@@ -149,6 +153,7 @@ impl Dispatcher {
                     recheck = clock.sleep(SAME_ELSEWHERE);
                     self.stale = true;
                 }
+                Some(()) = balance_is_sure => self.stale = true,
                 () = &mut deadline => {
                     deadline = Box::pin(std::future::pending());
                     self.stop(StopCause::TimeLimit);
@@ -185,7 +190,7 @@ impl Dispatcher {
                     message: error.to_string(),
                 }),
             }
-            if self.answer.shortage.is_some() && self.moved_on_balance() {
+            if self.may_show_more() {
                 self.refresh().await;
             }
         }
@@ -200,6 +205,10 @@ impl Dispatcher {
         }
         self.cut_off();
         let is_busy = self.running + self.saving > 0 || !self.backlog.is_empty();
+        if self.waits_for_balance() {
+            self.tell_of_wait();
+            return Turn::Wait;
+        }
         if is_busy || self.waits_for_another() || self.waits_for_go() {
             return Turn::Wait;
         }
@@ -291,33 +300,6 @@ impl Dispatcher {
         self.work.spawn(save);
     }
 
-    /// Tells whether the balance limit is what stops us and may have moved since it was read.
-    fn moved_on_balance(&self) -> bool {
-        self.moved
-            && self.running == 0
-            && self
-                .answer
-                .shortage
-                .is_some_and(|shortage| shortage.limit == LimitKind::Balance)
-    }
-
-    /// Reads the balance afresh: refunds and top-ups may have made room.
-    async fn refresh(&mut self) {
-        self.moved = false;
-        match observe(&self.shared.engine, &self.account).await {
-            Ok(_) => self.stale = true,
-            Err(ObserveError::Ledger(error)) => {
-                self.stop(StopCause::Storage {
-                    message: error.to_string(),
-                });
-            }
-            Err(ObserveError::Provider(fault)) => {
-                let message = format!("the balance can't be read afresh: {}", fault.message);
-                self.shared.tell(RunEvent::Warning { message });
-            }
-        }
-    }
-
     fn settle(&mut self, done: Result<Message, tokio::task::JoinError>) {
         self.stale = true;
         let message = match done {
@@ -382,26 +364,6 @@ impl Dispatcher {
         let limit = self.options.max_failures;
         if limit.is_some_and(|limit| self.tally.reaches(limit)) {
             self.stop(StopCause::Failures);
-        }
-    }
-
-    /// Holds nothing more once what is short ends the run, though jobs still run that may be refunded.
-    ///
-    /// What is held already fits, and goes its way: it is not halted.
-    fn cut_off(&mut self) {
-        let Some(shortage) = self.answer.shortage else {
-            return;
-        };
-        let is_cut_off = match self.options.cutoff {
-            Cutoff::Soft => false,
-            // The last reading of the balance shows less than there is, never more: a fresh one, once nothing runs,
-            // decides.
-            Cutoff::Cautious => !self.answer.later_fits && shortage.limit != LimitKind::Balance,
-            Cutoff::Hard => true,
-        };
-        if is_cut_off && !self.stale && self.cause.is_none() {
-            self.cause = Some(limit_reached(shortage));
-            self.announce_stop();
         }
     }
 

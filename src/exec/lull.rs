@@ -99,7 +99,7 @@ async fn compare(
     is_last: bool,
 ) -> Result<Option<Drift>, LedgerError> {
     let engine = &shared.engine;
-    let observed = match observe::observe(engine, account).await {
+    let observed = match observe::observe(shared, account).await {
         Ok(observed) => observed,
         Err(ObserveError::Ledger(error)) => return Err(error),
         // The next lull, or the end of the run, asks again.

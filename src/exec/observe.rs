@@ -1,11 +1,17 @@
 //! Fetches the balance and tells the ledger, in the order that keeps the ledger's arithmetic safe.
 
+use jiff::Timestamp;
+
 use crate::api::Fault;
 use crate::ledger::{BalanceMark, LedgerError};
 use crate::model::{AccountId, Balance, Drift};
 
 use super::backoff;
-use super::worker::Engine;
+use super::worker::{Engine, Shared};
+
+/// For how many time-outs after a request was sent the balance may not show its charge: one for its answer, and one more;
+/// nobody states it.
+const LAG: u32 = 2;
 
 /// Why the balance could not be brought up to date.
 #[derive(Debug)]
@@ -14,10 +20,11 @@ pub(super) enum ObserveError {
     Provider(Fault),
 }
 
-/// A balance, with the mark that was taken before it was asked for.
+/// A balance, with the time and the mark that were taken before it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Observed {
     pub(super) mark: BalanceMark,
+    pub(super) asked: Timestamp,
     pub(super) balance: Balance,
 }
 
@@ -38,7 +45,7 @@ pub(super) async fn keep(
     observed: Observed,
     rise: Rise,
 ) -> Result<Option<Drift>, LedgerError> {
-    let Observed { mark, balance } = observed;
+    let Observed { mark, balance, .. } = observed;
     let weighing = engine.ledger.weigh(account, mark, balance)?;
     if !weighing.is_quiet || !weighing.doubts.is_empty() {
         return Ok(None);
@@ -57,26 +64,30 @@ pub(super) async fn keep(
 
 /// Reads the balance, a few times if need be, and records it.
 pub(super) async fn observe(
-    engine: &Engine,
+    shared: &Shared,
     account: &AccountId,
 ) -> Result<Observed, ObserveError> {
-    let observed = read(engine, account).await?;
-    let noted = note(engine, account, observed).await;
+    let observed = read(&shared.engine, account).await?;
+    let noted = note(shared, account, observed).await;
     noted.map_err(ObserveError::Ledger)?;
     Ok(observed)
 }
 
 /// Records a reading.
 pub(super) async fn note(
-    engine: &Engine,
+    shared: &Shared,
     account: &AccountId,
     observed: Observed,
 ) -> Result<(), LedgerError> {
-    let Observed { mark, balance } = observed;
-    let now = engine.clock.now();
-    engine
-        .ledger
-        .observe_balance(account, mark, balance, now)
+    let Observed {
+        mark,
+        asked,
+        balance,
+    } = observed;
+    let lag = shared.settings.timeout.saturating_mul(LAG);
+    let ledger = &shared.engine.ledger;
+    ledger
+        .observe_balance(account, mark, balance, asked, lag)
         .await
 }
 
@@ -93,8 +104,15 @@ pub(super) async fn read(engine: &Engine, account: &AccountId) -> Result<Observe
             .mark_balance(account)
             .await
             .map_err(ObserveError::Ledger)?;
+        let asked = engine.clock.now();
         match engine.service.balance().await {
-            Ok(balance) => return Ok(Observed { mark, balance }),
+            Ok(balance) => {
+                return Ok(Observed {
+                    mark,
+                    asked,
+                    balance,
+                });
+            }
             Err(fault)
                 if super::ending::is_final(&fault) || attempt >= backoff::NOT_SENT_ATTEMPTS =>
             {

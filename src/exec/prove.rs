@@ -179,7 +179,7 @@ fn judge(operation: &str, price: Credits, before: Books, after: Books) -> Verdic
 /// Compares the balance with the books since the last checkpoint, and makes it the next.
 async fn compare(shared: &Shared, account: &AccountId) -> Result<Books, LedgerError> {
     let engine = &shared.engine;
-    let observed = match observe::observe(engine, account).await {
+    let observed = match observe::observe(shared, account).await {
         Ok(observed) => observed,
         Err(ObserveError::Ledger(error)) => return Err(error),
         Err(ObserveError::Provider(fault)) => {
@@ -189,7 +189,7 @@ async fn compare(shared: &Shared, account: &AccountId) -> Result<Books, LedgerEr
             )));
         }
     };
-    let Observed { mark, balance } = observed;
+    let Observed { mark, balance, .. } = observed;
     let weighing = engine.ledger.weigh(account, mark, balance)?;
     observe::keep(engine, account, observed, Rise::IsReal).await?;
     Ok(match weighing {

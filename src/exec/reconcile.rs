@@ -74,7 +74,7 @@ async fn settle(shared: &Shared, account: &AccountId) -> Result<(), Unsettled> {
         }
     }
     let now = shared.engine.clock.now();
-    let Observed { mark, balance } = reading;
+    let Observed { mark, balance, .. } = reading;
     let ledger = &shared.engine.ledger;
     if second.doubts.iter().all(|doubt| doubt.run == shared.run) {
         // Kept only if nothing was charged just now: the next reading shows it.
@@ -84,7 +84,7 @@ async fn settle(shared: &Shared, account: &AccountId) -> Result<(), Unsettled> {
 }
 
 async fn weigh(shared: &Shared, account: &AccountId) -> Result<(Weighing, Observed), Unsettled> {
-    let observed = observe(&shared.engine, account)
+    let observed = observe(shared, account)
         .await
         .map_err(|error| match error {
             ObserveError::Ledger(error) => Unsettled::Ledger(error),

@@ -1048,7 +1048,7 @@ async fn what_a_dead_process_sent_is_in_doubt_though_the_provider_cannot_be_reac
     let account = AccountId::new("a");
     let mark = ledger.mark_balance(&account).await.unwrap();
     let balance = stage.provider.balance().await.unwrap();
-    let observed = ledger.observe_balance(&account, mark, balance, now);
+    let observed = ledger.observe_balance(&account, mark, balance, now, Duration::from_secs(120));
     observed.await.unwrap();
     ledger.start(&stage.run, now).await.unwrap();
     ledger.hold(&stage.run, 1, now).await.unwrap();
@@ -1116,13 +1116,38 @@ async fn doubtful(script: Vec<Act>) -> Stage {
 const SETTLING: RunOptions = RunOptions {
     max_duration: None,
     max_failures: None,
-    cutoff: crate::model::Cutoff::Cautious,
+    cutoff: Cutoff::Cautious,
     settle_doubts: true,
     proof: super::Proof::Off,
     on_drift: super::OnDrift::Warn,
     pace: None,
     closing: None,
 };
+
+#[tokio::test(start_paused = true)]
+async fn a_balance_that_rose_is_waited_for_until_it_can_not_lag() {
+    for cutoff in [Cutoff::Cautious, Cutoff::Soft, Cutoff::Hard] {
+        let provider = Provider::with(10, vec![]);
+        let stage = stage(provider, SpendLimits::default(), independent(2)).await;
+        let clock = stage.engine.clock.clone();
+        let options = RunOptions { cutoff, ..SETTLING };
+        let go = async || {
+            let begin = clock.now();
+            let (_handle, control) = control();
+            let ending = stage.go_with(options, control).await;
+            (ending, clock.now().duration_since(begin).as_secs())
+        };
+        let (ending, seconds) = go().await;
+        assert!(matches!(ending, Ending::Stopped(StopCause::Limit { .. })));
+        assert!(seconds < 30, "nothing rose: {seconds} s");
+        // As much as was charged a moment ago: it may be that charge, not shown yet.
+        stage.provider.balance.fetch_add(10, Ordering::SeqCst);
+        let (ending, seconds) = go().await;
+        assert_eq!(ending, Ending::Done);
+        assert!((60..150).contains(&seconds), "{seconds} s");
+        stage.check_books(20);
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_settled_by_what_the_balance_says() {

@@ -1,10 +1,11 @@
 //! The words exec and the ledger speak.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{
-    AccountId, Credits, Family, Fingerprint, JobId, JobResult, JobState, NewJob, Ordinal, RunId,
-    RunSettings, TaskId,
+    AccountId, CreditError, Credits, Family, Fingerprint, JobId, JobResult, JobState, NewJob,
+    Ordinal, RunId, RunSettings, TaskId,
 };
 
 /// A job to be enrolled.
@@ -203,6 +204,9 @@ pub struct HoldAnswer {
     pub deferred: u64,
     /// With a shortage at a cautious cutoff: whether a job that waits for another would fit into what is left.
     pub later_fits: bool,
+    /// With a shortage: from when on another reading of the balance may show that there is enough, as not all of the last
+    /// one was believed.
+    pub balance_sure: Option<Timestamp>,
 }
 
 /// Why the ledger did not do something.
@@ -261,4 +265,10 @@ pub enum LedgerError {
         /// What failed.
         message: String,
     },
+}
+
+impl From<CreditError> for LedgerError {
+    fn from(error: CreditError) -> Self {
+        Self::Corrupt(error.to_string())
+    }
 }

@@ -14,6 +14,9 @@ use crate::model::{
 
 use super::*;
 
+/// For how long after a request was sent the balance may not show its charge.
+pub(super) const LAG: Duration = Duration::from_secs(120);
+
 pub(super) fn credits(n: u64) -> Credits {
     Credits::new(n)
 }
@@ -130,7 +133,7 @@ pub(super) async fn observe(ledger: &Ledger, balance: u64) {
         extra_credits: Credits::ZERO,
     };
     ledger
-        .observe_balance(&account(), mark, balance, at(0))
+        .observe_balance(&account(), mark, balance, at(0), LAG)
         .await
         .unwrap();
 }
@@ -547,16 +550,22 @@ async fn a_reading_loses_what_is_charged_after_its_mark(ledger: &Ledger) {
         credits: credits(10),
         extra_credits: credits(20),
     };
-    ledger
-        .observe_balance(&account(), mark, balance, at(3))
-        .await
-        .unwrap();
+    let note = async |now| {
+        let account = account();
+        let noted = ledger.observe_balance(&account, mark, balance, now, LAG);
+        noted.await.unwrap();
+    };
+    // More than there was, which may only be for lack of what was charged a moment ago.
+    note(at(3)).await;
+    let asked = ledger.hold_by(&run, 9, Cutoff::Soft, at(3)).await.unwrap();
+    assert_eq!((asked.jobs.len(), asked.balance_sure), (0, Some(at(122))));
+    note(at(122)).await;
     let held = hold(ledger, &run, 9).await;
     assert_eq!(held, (vec![3], short(LimitKind::Balance, 0, 10), 5));
     // An older reading that arrives late changes nothing.
     let old = BalanceMark::default();
     ledger
-        .observe_balance(&account(), old, balance, at(4))
+        .observe_balance(&account(), old, balance, at(4), LAG)
         .await
         .unwrap();
     assert_eq!(hold(ledger, &run, 9).await.0, [0; 0]);

@@ -189,6 +189,8 @@ pub(super) struct Entry {
     pub past_charged: Credits,
     /// Given back of purchases before a restart.
     pub past_refunded: Credits,
+    /// When the last request was sent that cost something before the last restart that was not refunded.
+    pub past_sent_at: Option<Timestamp>,
     /// Requests sent.
     pub attempts: u32,
     /// When the request left that was accepted, or may have been.
@@ -226,6 +228,7 @@ impl Entry {
             refunded: Credits::ZERO,
             past_charged: Credits::ZERO,
             past_refunded: Credits::ZERO,
+            past_sent_at: None,
             attempts: 0,
             submitted_at: None,
             finished_at: None,
@@ -371,6 +374,9 @@ impl Entry {
                 booking.submitted_at = self.submitted_at;
             }
             JobEvent::Restart => {
+                if self.refunded < self.charged {
+                    self.past_sent_at = self.submitted_at;
+                }
                 self.past_charged = self.past_charged.plus(std::mem::take(&mut self.charged))?;
                 self.past_refunded = self
                     .past_refunded
@@ -413,6 +419,10 @@ impl Entry {
             (
                 self.attempts > 0 || self.past_charged.is_zero(),
                 "charged before",
+            ),
+            (
+                self.past_sent_at.is_some() == (self.past_refunded < self.past_charged),
+                "sent before",
             ),
             (self.submitted_at.is_some() == was_sent, "submitted"),
             (self.finished_at.is_some() == has_ended(state), "finished"),

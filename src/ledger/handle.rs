@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -269,7 +270,10 @@ impl Ledger {
         self.inner.reader.mark_balance(account)
     }
 
-    /// Notes a balance that was asked for after `mark`; one that was marked before the one known is old, and ignored.
+    /// Notes a balance that was asked for after `mark`, at `asked`; one that was marked before the one known is old, and ignored.
+    ///
+    /// Of one that shows more than the one before leaves, what may be for lack of charges whose requests were sent less than
+    /// `lag` before is not believed, and a shortage says from when on another reading may show more.
     ///
     /// # Errors
     /// When the store fails or the balance is no sum of credits.
@@ -278,13 +282,15 @@ impl Ledger {
         account: &AccountId,
         mark: BalanceMark,
         balance: Balance,
-        now: Timestamp,
+        asked: Timestamp,
+        lag: Duration,
     ) -> Result<(), LedgerError> {
         let command = Command::ObserveBalance {
             account: account.clone(),
             mark,
             balance,
-            now: stored(now),
+            asked: stored(asked),
+            lag,
         };
         self.change(&RunId::new(""), command).await
     }

@@ -15,6 +15,17 @@
 //! Refunds are not added back, not even those recorded after the reading: the provider may have refunded before it
 //! answered, and the ledger learns of it by a later poll; adding it would count it twice. The next reading shows it.
 //! Of two readings the one with the later mark counts.
+//!
+//! # Why a reading that shows more than the one before is not believed at once
+//!
+//! All this holds for a balance that is up to date. One that lags shows what there was before the charges of a moment
+//! ago, so a reading above what the one before leaves is believed only as far as those charges can't be what it
+//! lacks: more than they make up for must have been bought or given back. Once they are old
+//! enough, another reading shows all.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::model::{CreditError, Credits, Ordinal, SpendLimits};
 
@@ -38,10 +49,81 @@ pub(super) struct Figures {
 /// A reading of the balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// What the provider answered.
+    /// What the provider answered, as far as it is believed.
     pub balance: Credits,
     /// The account's sum of charges before the question was sent.
     pub mark: Credits,
+    /// What it showed beyond that.
+    pub unsure: Option<Unsure>,
+}
+
+/// Credits that a reading shows and that may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unsure {
+    /// How many.
+    pub credits: Credits,
+    /// From when on another reading tells.
+    pub until: Timestamp,
+}
+
+/// What was charged of late and not given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RecentCharges {
+    /// Their sum.
+    pub credits: Credits,
+    /// When the last of the requests was sent.
+    pub last: Option<Timestamp>,
+}
+
+impl RecentCharges {
+    /// Returns the time after which what was sent may be missing from a balance that may lag and is asked for now.
+    pub(super) fn since(now: Timestamp, lag: Duration) -> Timestamp {
+        now.checked_sub(lag).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Counts a job in.
+    pub(super) fn add(
+        &mut self,
+        sent: Timestamp,
+        charged: Credits,
+        refunded: Credits,
+    ) -> Result<(), CreditError> {
+        let credits = refunded.short_of(charged);
+        if !credits.is_zero() {
+            self.credits = self.credits.plus(credits)?;
+            self.last = self.last.max(Some(sent));
+        }
+        Ok(())
+    }
+}
+
+impl Reading {
+    /// Takes off what it shows above an earlier one, as far as that may be for lack of recent charges.
+    ///
+    /// What was charged of late is asked for only if it matters.
+    pub(super) fn beside<E: From<CreditError>>(
+        self,
+        known: Self,
+        lag: Duration,
+        recent: impl FnOnce() -> Result<RecentCharges, E>,
+    ) -> Result<Self, E> {
+        let left = self.mark.minus(known.mark)?.short_of(known.balance);
+        let rise = left.short_of(self.balance);
+        if rise.is_zero() {
+            return Ok(self);
+        }
+        let recent = recent()?;
+        let unsure = rise.min(recent.credits);
+        let until = recent.last.and_then(|last| last.checked_add(lag).ok());
+        Ok(Self {
+            balance: self.balance.minus(unsure)?,
+            unsure: until.map(|until| Unsure {
+                credits: unsure,
+                until,
+            }),
+            ..self
+        })
+    }
 }
 
 /// What is left below each limit.
@@ -50,6 +132,7 @@ pub(super) struct Room {
     run: Option<Credits>,
     period: Option<Credits>,
     balance: Credits,
+    unsure: Option<Unsure>,
 }
 
 impl Room {
@@ -59,7 +142,7 @@ impl Room {
         let balance = match figures.reading {
             // Without a reading nothing that costs can be known to fit.
             None => Credits::ZERO,
-            Some(Reading { balance, mark }) => {
+            Some(Reading { balance, mark, .. }) => {
                 let since_mark = figures.account_charged.minus(mark)?;
                 Credits::sum([limits.keep, since_mark, figures.account_held])?.short_of(balance)
             }
@@ -68,6 +151,7 @@ impl Room {
             run: limits.run.map(|cap| figures.run_used.short_of(cap)),
             period: limits.period.map(|cap| period_used.short_of(cap)),
             balance,
+            unsure: figures.reading.and_then(|reading| reading.unsure),
         })
     }
 
@@ -83,6 +167,13 @@ impl Room {
         tightest
     }
 
+    /// Returns from when on another reading of the balance may show that what is short is there.
+    pub(super) fn sure_from(&self, short: &Shortage) -> Option<Timestamp> {
+        let unsure = self.unsure.filter(|_| short.limit == LimitKind::Balance)?;
+        let left = short.left.plus(unsure.credits).ok()?;
+        (left >= short.needed).then_some(unsure.until)
+    }
+
     fn take(&mut self, cost: Credits) -> bool {
         let less = |left: Credits| left.minus(cost).ok();
         let Some(balance) = less(self.balance) else {
@@ -96,6 +187,7 @@ impl Room {
             run: run.flatten(),
             period: period.flatten(),
             balance,
+            ..*self
         };
         true
     }
@@ -172,6 +264,7 @@ mod tests {
             run: run.map(c),
             period: period.map(c),
             balance: c(balance),
+            unsure: None,
         }
     }
 
@@ -185,6 +278,7 @@ mod tests {
             reading: Some(Reading {
                 balance: c(200),
                 mark: c(480),
+                unsure: None,
             }),
         };
         let limits = SpendLimits {
@@ -212,6 +306,7 @@ mod tests {
             reading: Some(Reading {
                 balance: c(10),
                 mark: c(1),
+                unsure: None,
             }),
             ..Figures::default()
         };
@@ -273,5 +368,66 @@ mod tests {
             choose(vec![free], 1, &mut room(Some(0), Some(0), 0)).len(),
             1
         );
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::new(seconds, 0).unwrap()
+    }
+
+    fn read(balance: u64, mark: u64) -> Reading {
+        Reading {
+            balance: c(balance),
+            mark: c(mark),
+            unsure: None,
+        }
+    }
+
+    #[test]
+    fn a_reading_that_may_lag_is_believed_as_far_as_it_can_not() {
+        for (left, shown, recent, believed) in [
+            // Less or the same: somebody else spends, or all is well.
+            (70, 60, 30, 60),
+            (70, 70, 30, 70),
+            // What was charged of late is not in it, or was given back.
+            (70, 100, 30, 70),
+            (70, 85, 30, 70),
+            // More than that was bought, the rest may lag.
+            (70, 500, 30, 470),
+            (70, 500, 0, 500),
+        ] {
+            let recent = RecentCharges {
+                credits: c(recent),
+                last: Some(at(300)),
+            };
+            let known = read(left + 10, 0);
+            let taken = read(shown, 10).beside(known, Duration::from_secs(120), || {
+                Ok::<_, CreditError>(recent)
+            });
+            let taken = taken.unwrap();
+            assert_eq!(taken.balance, c(believed), "{left} {shown} {recent:?}");
+            let unsure = taken.unsure.filter(|unsure| !unsure.credits.is_zero());
+            let doubted = (believed < shown).then(|| Unsure {
+                credits: c(shown - believed),
+                until: at(420),
+            });
+            assert_eq!(unsure, doubted);
+        }
+    }
+
+    #[test]
+    fn what_is_unsure_is_worth_waiting_for_only_if_it_would_do() {
+        let mut short = room(None, None, 5);
+        short.unsure = Some(Unsure {
+            credits: c(10),
+            until: at(420),
+        });
+        let sure = |needed, room: &Room| {
+            let short = shortage(room, Some(c(needed))).unwrap();
+            room.sure_from(&short)
+        };
+        assert_eq!(sure(15, &short), Some(at(420)));
+        assert_eq!(sure(16, &short), None);
+        short.run = Some(c(4));
+        assert_eq!(sure(15, &short), None, "the run's cap is what is short");
     }
 }

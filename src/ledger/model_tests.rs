@@ -65,7 +65,8 @@ enum Op {
         job: u32,
     },
     Mark,
-    Ask,
+    /// The answer may lag by so many seconds.
+    Ask(i64),
     Observe,
     Start {
         by: usize,
@@ -126,7 +127,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (run.clone(), job.clone()).prop_map(|(run, job)| Op::Charge { run, job }),
         2 => (run.clone(), job).prop_map(|(run, job)| Op::Refund { run, job }),
         3 => Just(Op::Mark),
-        3 => Just(Op::Ask),
+        3 => (0..=60_i64).prop_map(Op::Ask),
         3 => Just(Op::Observe),
         1 => (by.clone(), run.clone()).prop_map(|(by, run)| Op::Start { by, run }),
         1 => (by, run).prop_map(|(by, run)| Op::Finish { by, run }),
@@ -173,11 +174,16 @@ struct World {
     file: [Ledger; 2],
     runs: [RunId; 2],
     truth: BTreeMap<(usize, u32), Truth>,
+    /// When the latest request of a job left.
+    sent_at: BTreeMap<(usize, u32), i64>,
+    /// When it was charged.
+    charged_at: BTreeMap<(usize, u32), i64>,
     balance: u64,
     /// Who started each run last.
     owners: [usize; 2],
     mark: Option<BalanceMark>,
-    answer: Option<(BalanceMark, u64)>,
+    /// What the provider was asked last: after which mark, when, and what it answered.
+    answer: Option<(BalanceMark, i64, u64)>,
     now: i64,
     _folder: tempfile::TempDir,
 }
@@ -193,6 +199,8 @@ impl World {
             file: [open(), open()],
             runs: ["r0", "r1"].map(RunId::new),
             truth: BTreeMap::new(),
+            sent_at: BTreeMap::new(),
+            charged_at: BTreeMap::new(),
             balance: allowed.balance,
             owners: [0; 2],
             mark: None,
@@ -276,15 +284,15 @@ impl World {
                         .unwrap(),
                 );
             }
-            Op::Ask => self.answer = self.mark.map(|mark| (mark, self.balance)),
+            Op::Ask(lag) => self.answer = self.mark.map(|mark| (mark, self.now, self.shown(lag))),
             Op::Observe => {
-                if let Some((mark, balance)) = self.answer {
+                if let Some((mark, asked, balance)) = self.answer {
                     let balance = Balance {
                         credits: credits(balance),
                         extra_credits: Credits::ZERO,
                     };
                     let note = |ledger: &Ledger| {
-                        wait(ledger.observe_balance(&account(), mark, balance, now))
+                        wait(ledger.observe_balance(&account(), mark, balance, at(asked), LAG))
                     };
                     self.both(0, note).unwrap();
                 }
@@ -330,6 +338,25 @@ impl World {
     fn charge(&mut self, run: usize, job: u32) {
         self.balance -= self.price(run, job);
         self.truth.insert((run, job), Truth::Charged);
+        self.charged_at.insert((run, job), self.now);
+    }
+
+    /// Returns the balance as it looks without the charges of the last seconds. What was sent more than two minutes ago
+    /// is in it however late it was charged.
+    fn shown(&self, lag: i64) -> u64 {
+        let hidden = |run: usize| {
+            let jobs = self.jobs(run).into_iter();
+            let jobs = jobs.filter(move |job| {
+                let key = (run, job.job.ordinal.0);
+                let is_charged = self.truth.get(&key) == Some(&Truth::Charged);
+                let charged_at = self.charged_at.get(&key);
+                let is_late = charged_at.is_some_and(|charged| *charged > self.now - lag);
+                let is_recent = self.sent_at.get(&key) > Some(&(self.now - 120));
+                is_charged && is_late && is_recent
+            });
+            jobs.map(|job| job.job.price.get()).sum::<u64>()
+        };
+        self.balance + hidden(0) + hidden(1)
     }
 
     fn refund(&mut self, run: usize, job: u32) {
@@ -358,6 +385,7 @@ impl World {
         });
         if outcome == Ok(JobState::Sent) {
             self.truth.insert((run, job), Truth::Arrived);
+            self.sent_at.insert((run, job), self.now);
         }
     }
 

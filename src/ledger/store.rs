@@ -1,5 +1,7 @@
 //! What a place to keep the ledger must promise. The stores hold data; `entry` and `limits` hold the rules.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::model::{
@@ -50,7 +52,8 @@ pub(super) enum Command {
         account: AccountId,
         mark: BalanceMark,
         balance: Balance,
-        now: Timestamp,
+        asked: Timestamp,
+        lag: Duration,
     },
     /// Keeps a reading of the balance as the account's checkpoint, if nothing is in flight.
     KeepCheckpoint {

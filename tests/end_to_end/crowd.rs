@@ -128,7 +128,9 @@ fn eight_processes_fill_the_balance_and_no_more() {
         LIMIT,
         &["--task-time", "250ms", "--faults", "slow@1-999:25ms"],
     );
-    let world = World::with(&sim);
+    let mut world = World::with(&sim);
+    // What may be lag of the balance is believed four seconds later.
+    world.set("SETLIST_TIMEOUT", "2s");
     let ends = all_at_once(&world, &[]);
     judge(&sim, &world, &ends);
 }

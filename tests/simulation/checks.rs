@@ -85,13 +85,6 @@ impl World {
     fn check_balance(&self, process: &str, runs: &[RunRecord]) {
         let audit = self.simulator.audit();
         let strangers: Credits = sum(self.strangers_entries(&audit).map(|entry| entry.charged));
-        let lagging = sum(audit
-            .entries
-            .iter()
-            .enumerate()
-            .filter_map(|(place, entry)| {
-                (self.effect(place) == Some(Effect::Lag)).then_some(entry.charged)
-            }));
         let held = sum(runs.iter().map(|run| run.totals.held));
         let booked = sum(runs.iter().map(|run| run.totals.charged));
         let taken = audit.charged.minus(strangers).unwrap();
@@ -102,9 +95,8 @@ impl World {
         }
         let balance = audit.balance.available().unwrap();
         let still_to_come = signed(held) - (signed(taken) - signed(booked));
-        let margin = signed(balance) + signed(strangers) + signed(lagging)
-            - signed(self.scenario.limits.keep)
-            - still_to_come;
+        let margin =
+            signed(balance) + signed(strangers) - signed(self.scenario.limits.keep) - still_to_come;
         let before = std::mem::replace(&mut self.notes().margin, margin);
         // An account that began below what is to be kept may stay there, and buys nothing.
         if margin < 0 && margin < before {

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -13,14 +14,16 @@ use crate::ledger::elsewhere::{Other, Verdict, judge};
 use crate::ledger::entry::{Booking, defect_of, has_ended};
 use crate::ledger::evidence::Checkpoint;
 use crate::ledger::handle::BalanceMark;
-use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, choose_in_order, shortage};
+use crate::ledger::limits::{
+    Candidate, Figures, Reading, RecentCharges, Room, choose, choose_in_order, shortage,
+};
 use crate::ledger::store::{Command, Owner, Reply, Request, slot};
 use crate::model::{
     AccountId, Balance, Credits, Cutoff, Input, JobState, Ordinal, Reuse, RunId, RunRecord,
     RunState, RunTotals,
 };
 
-use super::run::{Job, Run, held_job, not_found, sums, upstream};
+use super::run::{Job, Run, held_job, not_found, upstream};
 
 #[derive(Clone, Default)]
 pub(super) struct Books {
@@ -94,8 +97,9 @@ impl Books {
                 account,
                 mark,
                 balance,
-                now,
-            } => self.observe(account, mark, balance, now)?,
+                asked,
+                lag,
+            } => self.observe(account, mark, balance, asked, lag)?,
             Command::KeepCheckpoint {
                 account,
                 mark,
@@ -267,16 +271,22 @@ impl Books {
         account: AccountId,
         mark: BalanceMark,
         balance: Balance,
-        now: Timestamp,
+        asked: Timestamp,
+        lag: Duration,
     ) -> Result<(), LedgerError> {
-        let reading = Reading {
-            balance: balance.available().map_err(sums)?,
+        let read = Reading {
+            balance: balance.available()?,
             mark: mark.charged,
+            unsure: None,
         };
-        let known = self.readings.entry(account).or_insert((reading, now));
-        if known.0.mark <= reading.mark {
-            *known = (reading, now);
-        }
+        let believed = match self.readings.get(&account) {
+            Some((known, _)) if known.mark > read.mark => return Ok(()),
+            Some((known, _)) => read.beside(*known, lag, || {
+                self.recent_charges(&account, RecentCharges::since(asked, lag))
+            })?,
+            None => read,
+        };
+        self.readings.insert(account, (believed, asked));
         Ok(())
     }
 
@@ -290,8 +300,8 @@ impl Books {
             let at = booking.submitted_at.map(slot);
             whose == account && since.is_none_or(|since| at >= Some(slot(since)))
         }) {
-            settled.0 = settled.0.plus(booking.charged).map_err(sums)?;
-            settled.1 = settled.1.plus(booking.refunded).map_err(sums)?;
+            settled.0 = settled.0.plus(booking.charged)?;
+            settled.1 = settled.1.plus(booking.refunded)?;
         }
         Ok(settled)
     }
@@ -300,9 +310,7 @@ impl Books {
         self.runs
             .iter()
             .filter(|run| run.record.account == *account)
-            .try_fold(Credits::ZERO, |sum, run| {
-                sum.plus(run.held()?).map_err(sums)
-            })
+            .try_fold(Credits::ZERO, |sum, run| Ok(sum.plus(run.held()?)?))
     }
 
     pub(super) fn hold(
@@ -342,6 +350,7 @@ impl Books {
                 Cutoff::Soft | Cutoff::Cautious => cheapest(),
             };
             answer.shortage = shortage(&room, needed);
+            answer.balance_sure = answer.shortage.and_then(|short| room.sure_from(&short));
         }
         let waits = |job: &&Job| job.entry.state.is_startable() && !job.entry.claimed;
         if cutoff == Cutoff::Cautious && answer.shortage.is_some() {
@@ -438,18 +447,15 @@ impl Books {
         let limits = &run.record.settings.limits;
         let totals = run.totals()?;
         let period = self.settled_since(account, limits.period_start)?;
-        let net = |charged: Credits, refunded| charged.minus(refunded).map_err(sums);
+        let net = |charged: Credits, refunded| charged.minus(refunded);
         let figures = Figures {
-            run_used: net(
-                totals.charged.plus(totals.held).map_err(sums)?,
-                totals.refunded,
-            )?,
+            run_used: net(totals.charged.plus(totals.held)?, totals.refunded)?,
             period_settled: net(period.0, period.1)?,
             account_held: self.held_by(account)?,
             account_charged: self.settled_since(account, None)?.0,
             reading: self.readings.get(account).map(|known| known.0),
         };
-        Room::new(limits, &figures).map_err(sums)
+        Ok(Room::new(limits, &figures)?)
     }
 
     pub(super) fn source(&self, own: &RunId, reuse: &Reuse) -> Option<Reused> {
@@ -533,10 +539,9 @@ impl Books {
         }
         if is_restarted {
             run.revive_dependents(job)?;
-            let is_done = run.jobs.values().all(|job| has_ended(job.entry.state));
-            if run.record.state == RunState::Finished && !is_done {
-                run.record.state = RunState::Stopped;
-            }
+        }
+        if has_ended(before) && !has_ended(state) && run.record.state == RunState::Finished {
+            run.record.state = RunState::Stopped;
         }
         if booking.submitted_at.is_some() {
             let account = run.record.account.clone();

@@ -6,10 +6,11 @@ use crate::ledger::command::LedgerError;
 use crate::ledger::entry::Entry;
 use crate::ledger::evidence::{Checkpoint, Doubt, Weighing};
 use crate::ledger::handle::BalanceMark;
+use crate::ledger::limits::RecentCharges;
 use crate::model::{AccountId, Balance, JobState};
 
 use super::books::Books;
-use super::run::{Job, Run, sums};
+use super::run::{Job, Run};
 
 impl Books {
     pub(super) fn sums(&self, account: &AccountId) -> Result<BalanceMark, LedgerError> {
@@ -27,6 +28,27 @@ impl Books {
             .collect()
     }
 
+    /// Sums up what was charged of late.
+    pub(super) fn recent_charges(
+        &self,
+        account: &AccountId,
+        since: Timestamp,
+    ) -> Result<RecentCharges, LedgerError> {
+        let mut recent = RecentCharges::default();
+        for (_, job) in self.in_state(account, |_| true) {
+            let entry = &job.entry;
+            for (sent, charged, refunded) in [
+                (entry.submitted_at, entry.charged, entry.refunded),
+                (entry.past_sent_at, entry.past_charged, entry.past_refunded),
+            ] {
+                if let Some(sent) = sent.filter(|sent| *sent > since) {
+                    recent.add(sent, charged, refunded)?;
+                }
+            }
+        }
+        Ok(recent)
+    }
+
     fn is_quiet(&self, account: &AccountId, mark: BalanceMark) -> Result<bool, LedgerError> {
         let in_flight = |state| matches!(state, JobState::Sent | JobState::Accepted);
         Ok(self.in_state(account, in_flight).is_empty() && self.sums(account)? == mark)
@@ -39,7 +61,7 @@ impl Books {
         balance: Balance,
     ) -> Result<Weighing, LedgerError> {
         let last = self.checkpoints.get(account).copied();
-        let balance = balance.available().map_err(sums)?;
+        let balance = balance.available()?;
         let doubts = last.map_or_else(Vec::new, |last| {
             self.in_state(account, |state| state == JobState::InDoubt)
                 .into_iter()
@@ -70,7 +92,7 @@ impl Books {
         let unexplained = last.map(|last| last.unexplained(mark, balance)).transpose();
         Ok(Weighing {
             is_quiet: self.is_quiet(account, mark)?,
-            unexplained: unexplained.map_err(sums)?,
+            unexplained: unexplained?,
             awaits_refund: awaits_refund && !doubts.is_empty(),
             leak: leaks.flatten().filter(|_| !doubts.is_empty()),
             doubts,
@@ -88,9 +110,9 @@ impl Books {
         if !self.is_quiet(&account, mark)? {
             return Ok(false);
         }
-        let balance = balance.available().map_err(sums)?;
+        let balance = balance.available()?;
         if let Some(before) = self.checkpoints.get(&account) {
-            let stretch = before.stretch(mark, balance, at).map_err(sums)?;
+            let stretch = before.stretch(mark, balance, at)?;
             let found = stretch.map(|stretch| (account.clone(), stretch));
             self.unexplained.extend(found);
         }
@@ -109,7 +131,5 @@ impl Books {
 fn awaits_refund(entry: &Entry, since: Timestamp) -> bool {
     let is_bad = matches!(entry.state, JobState::Failed | JobState::Lost);
     let now = is_bad && entry.refunded < entry.charged && entry.finished_at >= Some(since);
-    let before = entry.past_refunded < entry.past_charged
-        && entry.submitted_at.is_none_or(|sent| sent >= since);
-    now || before
+    now || entry.past_sent_at >= Some(since)
 }

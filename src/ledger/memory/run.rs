@@ -10,8 +10,8 @@ use crate::ledger::command::{Enrolment, HeldJob, JobEvent, LedgerError};
 use crate::ledger::entry::{Entry, has_ended};
 use crate::ledger::store::{LEASE, Owner, begin_of_slot, requirements, skip_reason};
 use crate::model::{
-    CreditError, Credits, Fingerprint, JobRecord, JobResult, JobState, NewJob, Ordinal, RunId,
-    RunRecord, RunState, RunTotals,
+    Credits, Fingerprint, JobRecord, JobResult, JobState, NewJob, Ordinal, RunId, RunRecord,
+    RunState, RunTotals,
 };
 
 #[derive(Clone)]
@@ -30,10 +30,6 @@ pub(super) struct Job {
     pub(super) files: Vec<String>,
     /// Whether the provider has its upload no more.
     pub(super) is_forgotten: bool,
-}
-
-pub(super) fn sums(error: CreditError) -> LedgerError {
-    LedgerError::Corrupt(error.to_string())
 }
 
 pub(super) fn not_found(what: String) -> LedgerError {
@@ -131,7 +127,7 @@ impl Run {
     }
 
     pub(super) fn held(&self) -> Result<Credits, LedgerError> {
-        Credits::sum(self.jobs.values().map(|job| job.entry.held)).map_err(sums)
+        Ok(Credits::sum(self.jobs.values().map(|job| job.entry.held))?)
     }
 
     pub(super) fn totals(&self) -> Result<RunTotals, LedgerError> {
@@ -149,10 +145,10 @@ impl Run {
         };
         for job in self.jobs.values() {
             let entry = &job.entry;
-            let charged = entry.total_charged().map_err(sums)?;
-            let refunded = entry.total_refunded().map_err(sums)?;
-            totals.charged = totals.charged.plus(charged).map_err(sums)?;
-            totals.refunded = totals.refunded.plus(refunded).map_err(sums)?;
+            let charged = entry.total_charged()?;
+            let refunded = entry.total_refunded()?;
+            totals.charged = totals.charged.plus(charged)?;
+            totals.refunded = totals.refunded.plus(refunded)?;
         }
         Ok(totals)
     }
@@ -161,11 +157,7 @@ impl Run {
     pub(super) fn share(&self, since: Option<Timestamp>) -> Result<RunShare, LedgerError> {
         let run = self.show()?;
         let begin = since.map_or(i64::MIN, begin_of_slot);
-        let mut used = run
-            .totals
-            .charged
-            .minus(run.totals.refunded)
-            .map_err(sums)?;
+        let mut used = run.totals.charged.minus(run.totals.refunded)?;
         if run.created_at.as_microsecond() < begin {
             let entries = self.jobs.values().map(|job| &job.entry);
             let recent = entries.filter(|entry| {
@@ -175,15 +167,14 @@ impl Run {
             });
             used = recent
                 .map(|entry| entry.charged.minus(entry.refunded))
-                .try_fold(Credits::ZERO, |sum, net| sum.plus(net?))
-                .map_err(sums)?;
+                .try_fold(Credits::ZERO, |sum, net| sum.plus(net?))?;
         }
         let jobs = self.jobs.values();
         let doubtful = jobs.filter(|job| job.entry.state == JobState::InDoubt);
         let lease = self.lease.filter(|_| run.state == RunState::Running);
         Ok(RunShare {
             used,
-            held_in_doubt: Credits::sum(doubtful.map(|job| job.entry.held)).map_err(sums)?,
+            held_in_doubt: Credits::sum(doubtful.map(|job| job.entry.held))?,
             lease_until: lease.map(|(_, until)| until),
             run,
         })
@@ -321,8 +312,8 @@ pub(super) fn job_record(run: &RunId, job: &Job) -> Result<JobRecord, LedgerErro
         job: job.job.clone(),
         state: entry.state,
         held: entry.held,
-        charged: entry.total_charged().map_err(sums)?,
-        refunded: entry.total_refunded().map_err(sums)?,
+        charged: entry.total_charged()?,
+        refunded: entry.total_refunded()?,
         attempts: entry.attempts,
         task_id: entry.task_id.clone(),
         result: job.result.clone(),

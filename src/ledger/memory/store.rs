@@ -19,7 +19,7 @@ use crate::model::{
 };
 
 use super::books::Books;
-use super::run::{Job, Run, held_job, job_record, sums};
+use super::run::{Job, Run, held_job, job_record};
 
 #[derive(Clone, Default)]
 pub struct MemoryStore {
@@ -158,8 +158,8 @@ impl Read for MemoryStore {
     ) -> Result<Credits, LedgerError> {
         let books = self.lock();
         let (charged, refunded) = books.settled_since(account, since)?;
-        let settled = charged.minus(refunded).map_err(sums)?;
-        settled.plus(books.held_by(account)?).map_err(sums)
+        let settled = charged.minus(refunded)?;
+        Ok(settled.plus(books.held_by(account)?)?)
     }
 
     fn account(
@@ -173,11 +173,7 @@ impl Read for MemoryStore {
             Some((reading, read_at)) => Some(BalanceReading {
                 balance: reading.balance,
                 read_at: *read_at,
-                charged_since: books
-                    .settled_since(account, None)?
-                    .0
-                    .minus(reading.mark)
-                    .map_err(sums)?,
+                charged_since: books.settled_since(account, None)?.0.minus(reading.mark)?,
             }),
             None => None,
         };
@@ -193,7 +189,7 @@ impl Read for MemoryStore {
             }
         }
         Ok(AccountBooks {
-            used: charged.minus(refunded).map_err(sums)?,
+            used: charged.minus(refunded)?,
             held: books.held_by(account)?,
             reading,
             runs,

@@ -8,7 +8,9 @@ CREATE TABLE accounts (
     refunded      INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND charged),
     balance       INTEGER,                                           -- the latest reading …
     balance_mark  INTEGER,                                           -- … `charged` before the question was sent …
-    balance_at    INTEGER                                            -- … and when it was noted
+    balance_at    INTEGER,                                           -- … and when it was noted
+    unsure        INTEGER,                                           -- what of it is not believed yet …
+    unsure_until  INTEGER                                            -- … until another reading, from then on
 ) STRICT;
 
 -- The last reading while nothing was in flight, with the account's sums at that moment.
@@ -62,6 +64,7 @@ CREATE TABLE jobs (
     refunded      INTEGER NOT NULL DEFAULT 0 CHECK (refunded IN (0, charged)),
     past_charged  INTEGER NOT NULL DEFAULT 0,                        -- before a restart
     past_refunded INTEGER NOT NULL DEFAULT 0 CHECK (past_refunded BETWEEN 0 AND past_charged),
+    past_sent_at  INTEGER,                                           -- the last request that cost part of that
     attempts      INTEGER NOT NULL DEFAULT 0,
     submitted_at  INTEGER,
     finished_at   INTEGER,

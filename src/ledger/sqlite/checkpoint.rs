@@ -82,7 +82,7 @@ fn awaits_refund(connection: &Connection, account: i64, since: Timestamp) -> Res
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM runs r JOIN jobs j ON j.run = r.key WHERE r.account = ?1 AND r.charged > 0 \
              AND ((j.state IN ('failed', 'lost') AND j.refunded < j.charged AND j.finished_at >= ?2) \
-             OR (j.past_refunded < j.past_charged AND (j.submitted_at IS NULL OR j.submitted_at >= ?2))))",
+             OR j.past_sent_at >= ?2))",
         )?
         .query_row(params![account, since.as_microsecond()], |row| row.get(0))?;
     Ok(found)

@@ -34,7 +34,7 @@ impl From<rusqlite::Error> for Trouble {
 
 impl From<CreditError> for Trouble {
     fn from(error: CreditError) -> Self {
-        Self::Refused(LedgerError::Corrupt(error.to_string()))
+        Self::Refused(error.into())
     }
 }
 

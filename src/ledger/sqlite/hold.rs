@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::ledger::command::{HeldJob, HoldAnswer, JobEvent, LedgerError, Reused};
 use crate::ledger::elsewhere::Verdict;
 use crate::ledger::entry::{Entry, defect_of};
-use crate::ledger::limits::{Candidate, Figures, Reading, Room, choose, choose_in_order, shortage};
+use crate::ledger::limits::{Candidate, Figures, Room, choose, choose_in_order, shortage};
 use crate::ledger::store::{Owner, slot};
 use crate::model::{
     Credits, Cutoff, Fingerprint, Input, JobId, JobResult, JobState, Ordinal, Reuse, RunId,
@@ -22,9 +22,9 @@ use super::group::Group;
 use super::record::{needs_of, record};
 use super::rows::{
     ENTRY_COLUMNS, ENTRY_WIDTH, RunHead, amount, count, credits, entry, family, fingerprint,
-    from_json, list, maybe_credits, ordinal, write_entry,
+    from_json, list, ordinal, write_entry,
 };
-use super::runs::{Terms, fence, terms};
+use super::runs::{Terms, fence, reading, terms};
 
 /// The condition of the index `jobs_ready`, word for word, so that the index is used.
 const READY: &str = "stage = 1 AND pending = 0";
@@ -70,6 +70,7 @@ pub(super) fn hold(
                 .transpose()?,
         };
         answer.shortage = shortage(&room, needed);
+        answer.balance_sure = answer.shortage.and_then(|short| room.sure_from(&short));
     }
     if cutoff == Cutoff::Cautious && answer.shortage.is_some() {
         answer.later_fits = later_fits(connection, head.key, room.tightest().1)?;
@@ -143,14 +144,7 @@ fn figures(
     limits: &SpendLimits,
 ) -> Result<Figures, Trouble> {
     let run_used = head.charged.minus(head.refunded)?;
-    let (charged, balance, mark): (i64, Option<i64>, Option<i64>) = connection
-        .prepare_cached("SELECT charged, balance, balance_mark FROM accounts WHERE key = ?1")?
-        .query_row([head.account], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-    let reading = maybe_credits(balance)?
-        .zip(maybe_credits(mark)?)
-        .map(|(balance, mark)| Reading { balance, mark });
+    let (account_charged, reading) = reading(connection, head.account)?;
     Ok(Figures {
         run_used: run_used.plus(run_held)?,
         period_settled: match limits.period {
@@ -158,7 +152,7 @@ fn figures(
             None => Credits::ZERO,
         },
         account_held: held_by(connection, head.account)?,
-        account_charged: credits(charged)?,
+        account_charged,
         reading,
     })
 }

@@ -1,10 +1,13 @@
 //! The life of a run, its lease, and the readings of the balance.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::ledger::command::{JobEvent, LedgerError, NewRun};
 use crate::ledger::handle::BalanceMark;
+use crate::ledger::limits::{Reading, RecentCharges, Unsure};
 use crate::ledger::store::{LEASE, Owner};
 use crate::model::{
     AccountId, Balance, Credits, JobState, RunId, RunSettings, RunState, SpendLimits,
@@ -12,7 +15,10 @@ use crate::model::{
 
 use super::error::{Trouble, corrupt};
 use super::record::load_entry;
-use super::rows::{RunHead, account_key, amount, from_json, no_run, ordinal, to_json, write_entry};
+use super::rows::{
+    RunHead, account_key, amount, credits, from_json, maybe_credits, maybe_time, no_run, ordinal,
+    time, to_json, write_entry,
+};
 
 /// Returns the time until which a lease lasts that is taken now.
 pub(super) fn lease_from(now: Timestamp) -> i64 {
@@ -302,20 +308,86 @@ pub(super) fn observe_balance(
     account: &AccountId,
     mark: BalanceMark,
     balance: Balance,
-    now: Timestamp,
+    asked: Timestamp,
+    lag: Duration,
 ) -> Result<(), Trouble> {
     let key = make_account(connection, account)?;
-    // A reading marked earlier than the known one says less about now.
+    let read = Reading {
+        balance: balance.available()?,
+        mark: mark.charged,
+        unsure: None,
+    };
+    let believed = match reading(connection, key)?.1 {
+        // One that was marked earlier than the known one says less about now.
+        Some(known) if known.mark > read.mark => return Ok(()),
+        Some(known) => read.beside(known, lag, || {
+            recent_charges(connection, key, RecentCharges::since(asked, lag))
+        })?,
+        None => read,
+    };
+    let unsure = believed.unsure;
     connection
         .prepare_cached(
-            "UPDATE accounts SET balance = ?2, balance_mark = ?3, balance_at = ?4 \
-             WHERE key = ?1 AND (balance_mark IS NULL OR balance_mark <= ?3)",
+            "UPDATE accounts SET balance = ?2, balance_mark = ?3, balance_at = ?4, \
+             unsure = ?5, unsure_until = ?6 WHERE key = ?1",
         )?
         .execute(params![
             key,
-            amount(balance.available()?)?,
-            amount(mark.charged)?,
-            now.as_microsecond(),
+            amount(believed.balance)?,
+            amount(believed.mark)?,
+            asked.as_microsecond(),
+            unsure.map(|unsure| amount(unsure.credits)).transpose()?,
+            unsure.map(|unsure| unsure.until.as_microsecond()),
         ])?;
     Ok(())
+}
+
+/// Returns all charges of an account, and what is believed of the last reading of its balance.
+pub(super) fn reading(
+    connection: &Connection,
+    account: i64,
+) -> Result<(Credits, Option<Reading>), Trouble> {
+    let (charged, reading) = connection
+        .prepare_cached(
+            "SELECT charged, balance, balance_mark, unsure, unsure_until FROM accounts WHERE key = ?1",
+        )?
+        .query_row([account], |row| {
+            Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
+        })?;
+    let (balance, mark, unsure, until): (_, _, _, Option<i64>) = reading;
+    let until = until.map(time).transpose()?;
+    let unsure = maybe_credits(unsure)?.zip(until);
+    let unsure = unsure.map(|(credits, until)| Unsure { credits, until });
+    let known = maybe_credits(balance)?.zip(maybe_credits(mark)?);
+    let reading = known.map(|(balance, mark)| Reading {
+        balance,
+        mark,
+        unsure,
+    });
+    Ok((credits(charged)?, reading))
+}
+
+/// Sums up what was charged of late; no index helps, so it is asked for only where it matters.
+pub(super) fn recent_charges(
+    connection: &Connection,
+    account: i64,
+    since: Timestamp,
+) -> Result<RecentCharges, Trouble> {
+    let mut statement = connection.prepare_cached(
+        "SELECT j.submitted_at, j.charged, j.refunded, j.past_sent_at, j.past_charged, j.past_refunded \
+         FROM runs r JOIN jobs j ON j.run = r.key \
+         WHERE r.account = ?1 AND r.charged > 0 AND (j.submitted_at > ?2 OR j.past_sent_at > ?2)",
+    )?;
+    let mut rows = statement.query([account, since.as_microsecond()])?;
+    let mut recent = RecentCharges::default();
+    while let Some(row) = rows.next()? {
+        for first in [0, 3] {
+            let sent = maybe_time(row.get(first)?)?;
+            if let Some(sent) = sent.filter(|sent| *sent > since) {
+                let charged = credits(row.get(first + 1)?)?;
+                recent.add(sent, charged, credits(row.get(first + 2)?)?)?;
+            }
+        }
+    }
+    Ok(recent)
 }

@@ -173,8 +173,9 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
             account,
             mark,
             balance,
-            now,
-        } => runs::observe_balance(connection, account, *mark, *balance, *now)?,
+            asked,
+            lag,
+        } => runs::observe_balance(connection, account, *mark, *balance, *asked, *lag)?,
         Command::KeepCheckpoint {
             account,
             mark,
