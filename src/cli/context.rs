@@ -18,7 +18,7 @@ use super::args::GlobalArgs;
 use super::config::{Config, KeySource};
 use super::error::{CommandError, ErrorKind};
 use super::ui::{ColorHints, Ui};
-use super::{catalogs, key, prices, repeatable};
+use super::{catalogs, key, ledger_place, prices, repeatable};
 
 /// Threads that carry requests: all of them wait most of the time.
 const WORKER_THREADS: usize = 2;
@@ -253,10 +253,10 @@ impl Context {
         }
     }
 
-    /// Returns where the ledger is.
+    /// Returns where the ledger is: the same path, whatever links it was named by.
     ///
     /// # Errors
-    /// A usage error when it is no place of ours, or there is no home folder.
+    /// A usage error when it is no place of ours, a storage error when there is no way to it or no home folder.
     pub(crate) fn ledger_path(&self) -> Result<PathBuf, CommandError> {
         match self
             .global
@@ -264,8 +264,8 @@ impl Context {
             .as_ref()
             .or(self.config()?.ledger.as_ref())
         {
-            Some(place) => ledger_file(place),
-            None => Ok(self.state_folder()?.join("ledger.db")),
+            Some(place) => ledger_place::of(place),
+            None => ledger_place::real(&self.state_folder()?.join("ledger.db")),
         }
     }
 
@@ -383,19 +383,6 @@ pub(crate) fn make_private_folder(path: &Path) -> Result<(), CommandError> {
             .context(format!("the folder `{}` can't be made", path.display()))
             .hint("another place for the ledger: --ledger PATH")
     })
-}
-
-/// Reads a ledger's place: a path, or `sqlite:` and a path.
-fn ledger_file(place: &str) -> Result<PathBuf, CommandError> {
-    let path = place.strip_prefix("sqlite:").unwrap_or(place);
-    let scheme = path.split_once("://").map(|(scheme, _)| scheme);
-    match scheme {
-        Some(scheme) => Err(CommandError::usage(format!(
-            "ledgers at `{scheme}://` are not supported; give a path, or `sqlite:` and a path"
-        ))),
-        None if path.is_empty() => Err(CommandError::usage("the ledger's path is empty")),
-        None => Ok(PathBuf::from(path)),
-    }
 }
 
 #[cfg(test)]

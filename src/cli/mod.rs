@@ -19,6 +19,7 @@ mod error;
 pub mod exit;
 mod from;
 mod key;
+mod ledger_place;
 mod ledgers;
 mod lock;
 mod log;

@@ -72,6 +72,29 @@ fn the_same_manifest_at_once_is_skipped() {
 }
 
 #[test]
+fn a_link_to_the_ledger_is_the_ledger() {
+    let sim = Sim::new(1000, &["--faults", "slow@1:2s"]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("once", 2));
+    // It leads to a file that the first run is yet to make.
+    let link = world.work().join("link.db");
+    std::os::unix::fs::symlink(world.state().join("setlist/ledger.db"), link).unwrap();
+    let first = world.start(&["run", "m.toml", "--concurrency", "1"]);
+    sim.until("the first is under way", |audit| audit.accepted() == 1);
+    // As if the first had been asleep for longer than its lease lasts.
+    world.let_leases_run_out();
+    for command in [&["run", "m.toml"][..], &["resume"]] {
+        for ledger in ["link.db", "sqlite:./link.db"] {
+            let second = world.run(&[command, &["--ledger", ledger]].concat());
+            let second = second.expect(11);
+            assert!(second.stderr.contains("another run holds"), "{second:#?}");
+        }
+    }
+    first.finish().expect(0);
+    assert_eq!(sim.audit().requests(), 2);
+}
+
+#[test]
 fn two_first_runs_make_one_ledger() {
     for round in 0..25 {
         let sim = Sim::new(1000, &[]);
