@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use super::batch::EntryInfo;
 use super::cell::{Compiler, Results, unknown_job};
 use super::diagnostic::{Problem, ProblemKind, Problems};
-use super::entry::{Decide, Defaults, Entry, RowSource, Wanted};
+use super::entry::{Decide, Defaults, Entry, Origin, RowSource, Wanted};
 use super::graph;
 use super::heads::{Head, Known};
 use super::matrix::Matrix;
@@ -187,6 +187,7 @@ impl<'a> BatchReader<'a> {
                 priority: head.section.whole("priority").unwrap_or(0),
             },
             span: head.id_span,
+            origin: Origin::Written,
             tags: tags(head),
             takes: head.section.whole("takes").unwrap_or(1),
             rows,

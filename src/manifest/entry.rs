@@ -27,6 +27,7 @@ pub(super) struct Entry {
     pub(super) info: EntryInfo,
     /// Where its id stands.
     pub(super) span: Span,
+    pub(super) origin: Origin,
     /// What it can be chosen by.
     pub(super) tags: Vec<String>,
     /// How many takes; at least 1.
@@ -42,6 +43,17 @@ pub(super) struct Entry {
     pub(super) variants: Vec<Variant>,
     pub(super) decide: Decide,
     pub(super) save: Option<(SavePath, Span)>,
+}
+
+/// Who asks for an entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Origin {
+    /// The manifest has it.
+    Written,
+    /// It uploads a local file, for the jobs that refer to it and for nobody else.
+    Upload,
+    /// It would upload a file that is named where no job's parameters come from.
+    IdleUpload,
 }
 
 /// What an entry's jobs are made of.

@@ -1,6 +1,6 @@
 //! From the tree to a checked manifest: settings, variables, defaults, then every entry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
@@ -13,7 +13,7 @@ use crate::model::ManifestOptions;
 use super::batch::{Batch, EntryInfo, SAMPLE_DATE};
 use super::diagnostic::{Problem, ProblemKind, Problems};
 use super::entries::{BatchReader, order, referred};
-use super::entry::{Defaults, Entry};
+use super::entry::{Defaults, Entry, Origin};
 use super::expand;
 use super::include::{Included, Includes};
 use super::options;
@@ -196,9 +196,10 @@ impl Manifest {
         reader.read_defaults(top.node("defaults"));
         let (mut entries, needs) = reader.entries(top.node("job"));
         for upload in &uploads {
-            explain(upload, &mut entries);
+            explain(upload, &mut entries, &needs);
         }
-        let order = order(&source, &entries, &needs, &mut problems);
+        let mut order = order(&source, &entries, &needs, &mut problems);
+        order.retain(|at| entries[*at].origin != Origin::IdleUpload);
         let referred = referred(&entries);
         let selection = Selection::of(asked, &entries, &source, &mut problems);
         problems.or(())?;
@@ -223,17 +224,22 @@ impl Manifest {
     }
 }
 
-/// Says in the plan why there is a job that the manifest does not have.
-fn explain(upload: &Upload, entries: &mut [Entry]) {
+/// Says in the plan why there is a job that the manifest does not have, and finds out whether any other needs it.
+fn explain(upload: &Upload, entries: &mut [Entry], needs: &[BTreeSet<usize>]) {
     let Upload { file, uses, .. } = upload;
     let uses = match uses {
         1 => "1 use".to_owned(),
         more => format!("{more} uses"),
     };
-    let made = entries
-        .iter_mut()
-        .filter(|entry| entry.info.id == upload.id);
-    for variant in made.flat_map(|entry| &mut entry.variants) {
+    let is_it = |entry: &Entry| entry.info.id == upload.id;
+    let Some(at) = entries.iter().position(is_it) else {
+        return;
+    };
+    entries[at].origin = match needs.iter().any(|needs| needs.contains(&at)) {
+        true => Origin::Upload,
+        false => Origin::IdleUpload,
+    };
+    for variant in &mut entries[at].variants {
         variant.chosen_because = Some(format!("uploads `{file}` once, {uses}"));
     }
 }

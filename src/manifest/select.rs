@@ -2,6 +2,7 @@
 //!
 //! Jobs are left out of the expansion's end, not of its beginning: one that stays is the same job as in the whole batch.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::catalog::Catalog;
@@ -9,7 +10,7 @@ use crate::model::Ordinal;
 
 use super::batch::{Batch, Draft};
 use super::diagnostic::{Problem, ProblemKind, Problems, did_you_mean, listed};
-use super::entry::{Entry, RowSource};
+use super::entry::{Entry, Origin, RowSource};
 use super::expand::{Sink, expand};
 use super::glob::matches;
 use super::source::Source;
@@ -29,7 +30,8 @@ pub(super) struct Asked {
 impl Asked {
     /// Finds names and tags that no entry has.
     fn check(&self, entries: &[Entry], source: &Source, problems: &mut Problems) {
-        let ids: Vec<&str> = entries.iter().map(|entry| &*entry.info.id).collect();
+        let there = entries.iter().filter(|it| it.origin != Origin::IdleUpload);
+        let ids: Vec<&str> = there.map(|entry| &*entry.info.id).collect();
         for (pattern, span) in &self.only {
             let of_entry = entry_part(pattern);
             if !ids.iter().any(|id| matches(of_entry, id)) {
@@ -72,14 +74,17 @@ struct Wanted {
 }
 
 impl Selection {
-    /// Finds what is asked for; nothing when that is the whole batch.
+    /// Finds what is asked for; nothing when that is all that an expansion gives.
+    ///
+    /// An upload that is not named is asked for by nobody: it comes along with the jobs that use it, or not at all.
     pub(super) fn of(
         asked: Asked,
         entries: &[Entry],
         source: &Source,
         problems: &mut Problems,
     ) -> Option<Self> {
-        if asked.only.is_empty() && asked.tags.is_empty() && asked.sample.is_none() {
+        let is_choosy = !asked.only.is_empty() || !asked.tags.is_empty() || asked.sample.is_some();
+        if !is_choosy && !has_upload_in_question(entries) {
             return None;
         }
         asked.check(entries, source, problems);
@@ -93,13 +98,14 @@ impl Selection {
             let has_tag = |(tag, _): &(String, Span)| entry.tags.contains(tag);
             Wanted {
                 has_tag: asked.tags.is_empty() || asked.tags.iter().any(has_tag),
-                is_whole: is_all || whole.iter().any(|(name, _)| matches(name, id)),
+                is_whole: is_all && entry.origin == Origin::Written
+                    || whole.iter().any(|(name, _)| matches(name, id)),
                 is_named: jobs.iter().any(|(name, _)| matches(entry_part(name), id)),
             }
         };
         let wanted: Vec<Wanted> = entries.iter().map(wanted).collect();
         let is_some = |it: &Wanted| it.has_tag && (it.is_whole || it.is_named);
-        if problems.is_empty() && !wanted.iter().any(is_some) {
+        if is_choosy && problems.is_empty() && !wanted.iter().any(is_some) {
             problems.push(Problem::new(ProblemKind::Reference, NONE_HAS_BOTH));
         }
         Some(Self {
@@ -243,6 +249,18 @@ impl Jobs {
         });
         places.collect()
     }
+}
+
+/// Tells whether an upload could come without a job that uses it, since the jobs of an entry can be none.
+fn has_upload_in_question(entries: &[Entry]) -> bool {
+    let is_sure = |entry: &&Entry| matches!(entry.rows, RowSource::One);
+    let sure: BTreeSet<usize> = entries
+        .iter()
+        .filter(is_sure)
+        .flat_map(|entry| entry.targets.iter().map(|target| target.entry))
+        .collect();
+    let mut uploads = entries.iter().enumerate();
+    uploads.any(|(at, entry)| entry.origin == Origin::Upload && !sure.contains(&at))
 }
 
 /// Returns the entries that one waits for as a whole, and does not refer to.

@@ -8,6 +8,7 @@ mod problems;
 mod rows;
 mod same;
 mod selected;
+mod uploads;
 
 use std::ops::ControlFlow;
 use std::path::Path;
