@@ -37,6 +37,7 @@ mod section;
 mod select;
 mod settings;
 mod shelf;
+mod sound_file;
 mod source;
 mod template;
 mod toml_text;

@@ -1,14 +1,16 @@
 //! Local files that jobs name: found, checked and hashed once each.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::FileInput;
 
 use super::check::Wrong;
 use super::diagnostic::listed;
+use super::sound_file::{FIRST_BYTES, is_sound};
 use super::tree::{Node, Tree};
 
 /// What a file must end with: nothing but audio is ever handed out.
@@ -22,7 +24,15 @@ const MAX_FILES: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     folder: PathBuf,
-    known: Mutex<BTreeMap<String, Result<FileInput, Wrong>>>,
+    known: Mutex<BTreeMap<String, Result<Found, Wrong>>>,
+}
+
+/// A file that can be sent.
+#[derive(Clone, Debug)]
+struct Found {
+    file: FileInput,
+    /// Where it is, all links followed: one that is turned elsewhere later leads nobody there.
+    path: PathBuf,
 }
 
 impl Shelf {
@@ -38,30 +48,29 @@ impl Shelf {
     pub(super) fn find(&self, name: &str) -> Result<FileInput, Wrong> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.get(name) {
-            return found.clone();
+            return found.clone().map(|found| found.file);
         }
         if known.len() >= MAX_FILES {
             let message = format!("names a file beyond the {MAX_FILES} that one batch may have");
             return Err(Wrong::new(message).hint("split the batch"));
         }
-        let found = read(&self.folder.join(name), name);
+        let found = read(&self.folder, name);
         known.insert(name.to_owned(), found.clone());
-        found
+        found.map(|found| found.file)
     }
 
     /// Returns the files found so far: SHA-256 in hexadecimal, and where each is.
     pub(super) fn files(&self) -> BTreeMap<String, PathBuf> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known.iter().filter_map(|(name, found)| {
-            let path = self.folder.join(name);
-            let path = std::path::absolute(&path).unwrap_or(path);
-            Some((found.as_ref().ok()?.sha256.clone(), path))
-        });
-        found.collect()
+        let found = known.values().filter_map(|found| found.as_ref().ok());
+        found
+            .map(|found| (found.file.sha256.clone(), found.path.clone()))
+            .collect()
     }
 }
 
-fn read(path: &Path, name: &str) -> Result<FileInput, Wrong> {
+fn read(folder: &Path, name: &str) -> Result<Found, Wrong> {
+    let path = folder.join(name);
     let extension = path.extension().and_then(|extension| extension.to_str());
     let extension = extension.map(str::to_ascii_lowercase).unwrap_or_default();
     if !AUDIO.contains(&extension.as_str()) {
@@ -69,20 +78,70 @@ fn read(path: &Path, name: &str) -> Result<FileInput, Wrong> {
         return Err(Wrong::new("names a file that is no audio")
             .hint(format!("`{name}` ends with none of {known}")));
     }
-    let fail = |why: String| Wrong::new(format!("names `{name}`, which can't be read: {why}"));
-    let found = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?;
-    // A device or a pipe could have no end.
+    let unread = |error: io::Error| unreadable(name, &error.to_string());
+    let real = path.canonicalize().map_err(unread)?;
+    // Opening a pipe could wait without end.
+    check(&std::fs::metadata(&real).map_err(unread)?, name)?;
+    if !real.starts_with(home_of(folder, name).map_err(unread)?) {
+        return Err(Wrong::new(format!(
+            "names `{name}`, a link that leads out of its folder"
+        ))
+        .hint("name the file that it leads to, or copy that file here"));
+    }
+    let mut file = File::open(&real).map_err(unread)?;
+    check(&file.metadata().map_err(unread)?, name)?;
+    let mut first = Vec::new();
+    let mut start = Read::by_ref(&mut file).take(FIRST_BYTES);
+    start.read_to_end(&mut first).map_err(unread)?;
+    if !is_sound(&first) {
+        let message = format!("names `{name}`, which is no audio by its content");
+        return Err(Wrong::new(message).hint(
+            "a file is uploaded only if it begins as WAV, AIFF, MP3, AAC, M4A, FLAC or Ogg does: convert it, or name another",
+        ));
+    }
+    let sha256 = FileInput::digest(first.as_slice().chain(file)).map_err(unread)?;
+    Ok(Found {
+        file: FileInput { sha256, extension },
+        path: real,
+    })
+}
+
+/// Refuses what has no end, as a device may, or no content.
+fn check(found: &Metadata, name: &str) -> Result<(), Wrong> {
     if !found.is_file() {
-        return Err(fail("not a plain file".to_owned()));
+        return Err(unreadable(name, "not a plain file"));
     }
     if found.len() == 0 {
         return Err(Wrong::new(format!("names `{name}`, which is empty")));
     }
-    let digest = File::open(path).and_then(FileInput::digest);
-    Ok(FileInput {
-        sha256: digest.map_err(|error| fail(error.to_string()))?,
-        extension,
-    })
+    Ok(())
+}
+
+fn unreadable(name: &str, why: &str) -> Wrong {
+    Wrong::new(format!("names `{name}`, which can't be read: {why}"))
+}
+
+/// Returns the folder that links must not lead out of: the manifest's, or the file's own where the name itself says
+/// that it is elsewhere.
+fn home_of(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let name = Path::new(name);
+    let mut depth = 0_i32;
+    let stays = name.components().all(|part| {
+        depth += match part {
+            Component::Normal(_) => 1,
+            Component::ParentDir => -1,
+            _ => 0,
+        };
+        depth >= 0 && !matches!(part, Component::RootDir | Component::Prefix(_))
+    });
+    let home = match (stays, name.parent()) {
+        (false, Some(parent)) => folder.join(parent),
+        _ => folder.to_owned(),
+    };
+    match home.as_os_str().is_empty() {
+        true => Path::new(".").canonicalize(),
+        false => home.canonicalize(),
+    }
 }
 
 /// Returns what a value like `{ file = "track.mp3" }` names.
@@ -103,8 +162,7 @@ pub(super) fn anchor(node: &mut Node, folder: &Path) {
             for member in members {
                 match &mut member.node.tree {
                     Tree::Text(name) if is_file && !name.starts_with("${") => {
-                        let path = folder.join(&*name);
-                        let path = std::path::absolute(&path).unwrap_or(path);
+                        let path = anchored(&folder.join(&*name));
                         *name = path.to_string_lossy().into_owned();
                     }
                     _ => anchor(&mut member.node, folder),
@@ -116,22 +174,35 @@ pub(super) fn anchor(node: &mut Node, folder: &Path) {
     }
 }
 
+/// Returns where a file is: past a link, which may lead through a folder that the name does not tell of, unless the kind
+/// of the file is told by the link's name only.
+fn anchored(path: &Path) -> PathBuf {
+    let real = path.canonicalize().ok();
+    let real = real.filter(|real| real.extension() == path.extension());
+    let absolute = || std::path::absolute(path).ok();
+    real.or_else(absolute).unwrap_or_else(|| path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    const SOUND: &[u8] = b"ID3\x04\0\0sound";
 
     #[test]
     fn a_file_is_its_content_and_is_read_once() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
-        write("a.mp3", b"sound").unwrap();
-        write("b.MP3", b"sound").unwrap();
+        write("a.mp3", SOUND).unwrap();
+        write("b.MP3", SOUND).unwrap();
         let shelf = Shelf::new(folder.path());
         let first = shelf.find("a.mp3").unwrap();
         assert_eq!(shelf.find("b.MP3"), Ok(first.clone()));
         assert_eq!(shelf.files().len(), 1);
         // A batch is planned with what was there when it was read.
-        write("a.mp3", b"other").unwrap();
+        write("a.mp3", b"ID3\x04\0\0other").unwrap();
         assert_eq!(shelf.find("a.mp3"), Ok(first.clone()));
         assert_ne!(Shelf::new(folder.path()).find("a.mp3"), Ok(first));
     }
@@ -149,5 +220,52 @@ mod tests {
         assert!(said("folder.wav").ends_with("not a plain file"));
         assert!(said("gone.wav").starts_with("names `gone.wav`, which can't be read: "));
         assert_eq!(shelf.files(), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_is_called_audio_must_be_audio() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret.txt"), b"key").unwrap();
+        std::fs::write(folder.path().join("renamed.mp3"), b"key = sk_1").unwrap();
+        symlink("secret.txt", folder.path().join("song.mp3")).unwrap();
+        let shelf = Shelf::new(folder.path());
+        for name in ["song.mp3", "renamed.mp3"] {
+            let wrong = shelf.find(name).unwrap_err();
+            let said = format!("names `{name}`, which is no audio by its content");
+            assert_eq!(wrong.message, said);
+        }
+        assert_eq!(shelf.files(), BTreeMap::new());
+    }
+
+    #[test]
+    fn a_link_must_not_lead_out_of_the_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let real = root.path().canonicalize().unwrap();
+        for folder in ["batch/deep", "other"] {
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        let write = |name: &str| std::fs::write(root.path().join(name), SOUND).unwrap();
+        let link = |to: &str, at: &str| symlink(to, root.path().join(at)).unwrap();
+        write("batch/in.mp3");
+        write("other/out.mp3");
+        link("../in.mp3", "batch/deep/inner.mp3");
+        link("../other/out.mp3", "batch/outer.mp3");
+        link("../other", "batch/way");
+        link("../batch/in.mp3", "other/back.mp3");
+        link("batch", "alias");
+        let shelf = Shelf::new(&root.path().join("alias"));
+        for name in ["outer.mp3", "way/out.mp3", "../other/back.mp3"] {
+            let wrong = shelf.find(name).unwrap_err();
+            let said = format!("names `{name}`, a link that leads out of its folder");
+            assert_eq!(wrong.message, said);
+        }
+        assert_eq!(shelf.files(), BTreeMap::new());
+        for name in ["deep/inner.mp3", "../other/out.mp3"] {
+            shelf.find(name).unwrap();
+        }
+        let whole = real.join("other/out.mp3");
+        shelf.find(&whole.to_string_lossy()).unwrap();
+        let files: Vec<PathBuf> = Shelf::files(&shelf).into_values().collect();
+        assert_eq!(files.len(), 1, "one content");
     }
 }

@@ -185,3 +185,30 @@ with = { clip = "${each.clip_id}", description = "jazz" }
     // One content, one upload; and two wishes for the same cover are one.
     assert_eq!(sim.audit().accepted_of("suno.upload"), 1);
 }
+
+#[test]
+fn a_secret_that_is_called_a_song_is_not_sent() {
+    let sim = Sim::new(500, &[]);
+    let world = World::with(&sim);
+    world.write("m.toml", REUSE);
+    world.write("secret.txt", "password = 1234567890");
+    let track = world.work().join("track.wav");
+    std::os::unix::fs::symlink("secret.txt", &track).unwrap();
+    let done = world.run(&["run", "m.toml"]).expect(2);
+    assert!(
+        done.stderr.contains("which is no audio by its content"),
+        "{done:#?}"
+    );
+    std::fs::remove_file(&track).unwrap();
+    let outside = world.state().join("track.wav");
+    std::fs::create_dir_all(world.state()).unwrap();
+    audio(&world, "own.wav");
+    std::fs::rename(world.work().join("own.wav"), &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, &track).unwrap();
+    let done = world.run(&["run", "m.toml"]).expect(2);
+    assert!(
+        done.stderr.contains("a link that leads out of its folder"),
+        "{done:#?}"
+    );
+    assert_eq!(sim.audit().requests(), 0);
+}
