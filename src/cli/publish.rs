@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::exec::Publish;
+use crate::exec::{Publish, Unpublished};
 use crate::model::FileInput;
 
 use super::config::{PublicConfig, is_address};
@@ -63,7 +63,7 @@ impl Publish for Named {
         &'a self,
         file: &'a FileInput,
         _: &'a Path,
-    ) -> BoxFuture<'a, Result<String, String>> {
+    ) -> BoxFuture<'a, Result<String, Unpublished>> {
         let name = name_of(file);
         Box::pin(async move { Ok(format!("{REHEARSED}/{name}")) })
     }
@@ -82,11 +82,14 @@ impl Publish for Command {
         &'a self,
         _: &'a FileInput,
         path: &'a Path,
-    ) -> BoxFuture<'a, Result<String, String>> {
+    ) -> BoxFuture<'a, Result<String, Unpublished>> {
         let (command, path) = (self.clone(), path.to_owned());
         Box::pin(async move {
             let run = tokio::task::spawn_blocking(move || command.run(&path));
-            run.await.map_err(|error| error.to_string())?
+            let ran = run
+                .await
+                .map_err(|error| Unpublished::Way(error.to_string()))?;
+            ran.map_err(Unpublished::File)
         })
     }
 }

@@ -45,6 +45,6 @@ pub use control::{Control, ControlHandle, Deaf, Order, Snapshot, control};
 pub use ending::{Ending, ExecError};
 pub use failures::SHARE_JUDGED_FROM;
 pub use prove::{OnDrift, Proof};
-pub use publish::Publish;
+pub use publish::{Publish, Unpublished};
 pub use repair::{Damage, damaged, save_again};
 pub use worker::{Engine, Pace, RunOptions};

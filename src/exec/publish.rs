@@ -9,16 +9,26 @@ use futures::future::BoxFuture;
 
 use super::worker::Shared;
 
+/// Why the provider can't be given a local file, in words that say what is wrong and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unpublished {
+    /// It is for this file: its jobs are not carried out.
+    File(String),
+    /// It is for all files, and passes: the run stops, and its jobs wait for a resume.
+    Way(String),
+}
+
 /// Makes a local file reachable.
 pub trait Publish: Send + Sync {
     /// Returns the address at which the provider finds a file, from now until the run ends.
     ///
-    /// The error says in words what is wrong and what to do.
+    /// # Errors
+    /// What is wrong, and whether other files would fare better.
     fn publish<'a>(
         &'a self,
         file: &'a FileInput,
         path: &'a Path,
-    ) -> BoxFuture<'a, Result<String, String>>;
+    ) -> BoxFuture<'a, Result<String, Unpublished>>;
 }
 
 /// No file is reachable.
@@ -27,42 +37,44 @@ impl Publish for () {
         &'a self,
         _: &'a FileInput,
         path: &'a Path,
-    ) -> BoxFuture<'a, Result<String, String>> {
+    ) -> BoxFuture<'a, Result<String, Unpublished>> {
         let message = format!("nobody makes `{}` reachable", path.display());
-        Box::pin(async move { Err(message) })
+        Box::pin(async move { Err(Unpublished::File(message)) })
     }
 }
 
 /// Makes the files of a job's inputs reachable, each of them as it was when the batch was planned.
 ///
 /// # Errors
-/// What is wrong, in words; then nothing is to be sent.
+/// What is wrong; then nothing is to be sent.
 pub(super) async fn addresses(
     shared: &Shared,
     inputs: &Input,
-) -> Result<HashMap<String, String>, String> {
+) -> Result<HashMap<String, String>, Unpublished> {
     let mut files = Vec::new();
     inputs.for_each_file(&mut |file| files.push(file));
     let mut found = HashMap::new();
     for file in files {
         let Some(path) = shared.settings.files.get(&file.sha256) else {
-            return Err(format!("the run does not know file {}", file.sha256));
+            let message = format!("the run does not know file {}", file.sha256);
+            return Err(Unpublished::File(message));
         };
-        let path = Path::new(path).to_owned();
-        let read = path.clone();
-        let digest =
-            tokio::task::spawn_blocking(move || FileInput::digest(File::open(read)?)).await;
-        match digest {
-            Ok(Ok(digest)) if digest == file.sha256 => {}
-            Ok(Ok(_)) => {
-                let path = path.display();
-                return Err(format!("`{path}` was changed since the run was planned"));
-            }
-            Ok(Err(error)) => return Err(format!("can't read `{}`: {error}", path.display())),
-            Err(error) => return Err(error.to_string()),
-        }
-        let address = shared.engine.files.publish(file, &path).await?;
+        let path = Path::new(path);
+        check(file, path).await.map_err(Unpublished::File)?;
+        let address = shared.engine.files.publish(file, path).await?;
         found.insert(file.sha256.clone(), address);
     }
     Ok(found)
+}
+
+/// Checks that a file is still the one that the batch was planned with.
+async fn check(file: &FileInput, path: &Path) -> Result<(), String> {
+    let read = path.to_owned();
+    let digest = tokio::task::spawn_blocking(move || FileInput::digest(File::open(read)?)).await;
+    let path = path.display();
+    match digest.map_err(|error| error.to_string())? {
+        Ok(digest) if digest == file.sha256 => Ok(()),
+        Ok(_) => Err(format!("`{path}` was changed since the run was planned")),
+        Err(error) => Err(format!("can't read `{path}`: {error}")),
+    }
 }

@@ -15,7 +15,7 @@ use crate::ledger::{HeldJob, JobEvent, LedgerError};
 use crate::model::{FileInput, Input, JobResult, JobState, RunEvent, StopCause, TaskId};
 
 use super::backoff;
-use super::publish::addresses;
+use super::publish::{Unpublished, addresses};
 use super::worker::{Shared, storage};
 
 /// What became of a held job.
@@ -58,9 +58,14 @@ pub(super) async fn submit(shared: &Shared, job: &HeldJob) -> Submitted {
 async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitted, LedgerError> {
     let (call, kind) = match prepare(shared, job).await {
         Ok(prepared) => prepared,
-        Err(error) => {
+        Err(Unpublished::File(error)) => {
             let state = shared.record(job, vec![JobEvent::Skip { error }]).await?;
             return Ok(Submitted::Settled(state));
+        }
+        Err(Unpublished::Way(message)) => {
+            shared.halt.cancel();
+            release(shared, job, Some(message.clone())).await?;
+            return Ok(Submitted::Stop(StopCause::Unreachable { message }));
         }
     };
     let mut patience = Patience::default();
@@ -99,18 +104,29 @@ async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitt
     }
 }
 
+/// Makes a call of a job, and the files that it names reachable.
+async fn prepare(shared: &Shared, job: &HeldJob) -> Result<(Call, Kind), Unpublished> {
+    let inputs =
+        Input::from_canonical(&job.inputs).map_err(|it| Unpublished::File(it.to_string()))?;
+    let addresses = addresses(shared, &inputs).await?;
+    call(shared, job, inputs, &addresses).map_err(Unpublished::File)
+}
+
 /// Puts the results of upstream jobs, and the addresses of local files, into a job's inputs.
-async fn prepare(shared: &Shared, job: &HeldJob) -> Result<(Call, Kind), String> {
+fn call(
+    shared: &Shared,
+    job: &HeldJob,
+    inputs: Input,
+    addresses: &HashMap<String, String>,
+) -> Result<(Call, Kind), String> {
     let (operation, described): (OperationId, _) = shared
         .operation(&job.operation)
         .ok_or_else(|| format!("operation `{}` is not in the catalog", job.operation))?;
-    let inputs = Input::from_canonical(&job.inputs).map_err(|error| error.to_string())?;
     let upstream: HashMap<_, _> = job
         .upstream
         .iter()
         .map(|(print, value)| (*print, value))
         .collect();
-    let addresses = addresses(shared, &inputs).await?;
     let address = |file: &FileInput| addresses.get(&file.sha256).cloned();
     let inputs = inputs
         .resolve(&|print| upstream.get(print).copied(), &address)

@@ -212,3 +212,33 @@ fn a_secret_that_is_called_a_song_is_not_sent() {
     );
     assert_eq!(sim.audit().requests(), 0);
 }
+
+#[test]
+fn where_nobody_can_listen_uploads_wait_for_a_resume() {
+    let sim = Sim::new(500, &["--task-time", "50ms"]);
+    let world = World::with(&sim);
+    audio(&world, "track.wav");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let config = format!("[public]\nurl = \"http://{listen}\"\nlisten = \"{listen}\"\n");
+    let config = world.write("config.toml", config);
+    let config = config.to_str().unwrap();
+    let manifest = r#"
+name = "port"
+[[job]]
+id = "cover"
+operation = "suno.cover"
+with = { clip = { file = "track.wav" }, description = "jazz" }
+"#;
+    world.write("m.toml", manifest);
+    let done = world.run(&["run", "m.toml", "--config", config]).expect(75);
+    assert!(
+        done.stderr.contains(&format!("listen at `{listen}`")),
+        "{done:#?}"
+    );
+    assert_eq!(sim.audit().requests(), 0);
+    drop(taken);
+    world.run(&["resume", "--config", config]).expect(0);
+    assert_eq!(sim.audit().accepted_of("suno.upload"), 1);
+    assert_eq!(sim.audit().accepted(), 2);
+}

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tower_http::services::ServeFile;
 
-use crate::exec::Publish;
+use crate::exec::{Publish, Unpublished};
 use crate::model::FileInput;
 
 use super::name_of;
@@ -55,8 +55,14 @@ impl Served {
     }
 
     /// Begins to serve; nobody listens before the first file is needed.
-    async fn open(&self) -> Result<Door, String> {
-        let fail = |error| format!("can't listen at `{}` of [public]: {error}", self.listen);
+    async fn open(&self) -> Result<Door, Unpublished> {
+        let fail = |error| {
+            Unpublished::Way(format!(
+                "it can't fetch local files, as setlist can't listen at `{}`: {error}; end what listens there, perhaps \
+                 another run, or choose another address for `listen` in [public]",
+                self.listen
+            ))
+        };
         let listener = TcpListener::bind(&self.listen).await.map_err(fail)?;
         let own = listener.local_addr().map_err(fail)?;
         let router = Router::new()
@@ -78,7 +84,7 @@ impl Publish for Served {
         &'a self,
         file: &'a FileInput,
         path: &'a Path,
-    ) -> BoxFuture<'a, Result<String, String>> {
+    ) -> BoxFuture<'a, Result<String, Unpublished>> {
         Box::pin(async move {
             let door = self.door.get_or_try_init(|| self.open()).await?;
             let name = name_of(file);
