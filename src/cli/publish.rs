@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::exec::{Publish, Unpublished};
+use crate::exec::{CheckedFile, Publish, Published, Unpublished};
 use crate::model::FileInput;
 
 use super::config::{PublicConfig, is_address};
@@ -62,10 +62,10 @@ impl Publish for Named {
     fn publish<'a>(
         &'a self,
         file: &'a FileInput,
-        _: &'a Path,
-    ) -> BoxFuture<'a, Result<String, Unpublished>> {
+        _: &'a CheckedFile,
+    ) -> BoxFuture<'a, Result<Published, Unpublished>> {
         let name = name_of(file);
-        Box::pin(async move { Ok(format!("{REHEARSED}/{name}")) })
+        Box::pin(async move { Ok(Published::lasting(format!("{REHEARSED}/{name}"))) })
     }
 }
 
@@ -81,15 +81,15 @@ impl Publish for Command {
     fn publish<'a>(
         &'a self,
         _: &'a FileInput,
-        path: &'a Path,
-    ) -> BoxFuture<'a, Result<String, Unpublished>> {
-        let (command, path) = (self.clone(), path.to_owned());
+        found: &'a CheckedFile,
+    ) -> BoxFuture<'a, Result<Published, Unpublished>> {
+        let (command, path) = (self.clone(), found.path.clone());
         Box::pin(async move {
             let run = tokio::task::spawn_blocking(move || command.run(&path));
             let ran = run
                 .await
                 .map_err(|error| Unpublished::Way(error.to_string()))?;
-            ran.map_err(Unpublished::File)
+            ran.map(Published::lasting).map_err(Unpublished::File)
         })
     }
 }

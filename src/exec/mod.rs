@@ -34,6 +34,7 @@ mod recover;
 mod repair;
 mod saver;
 mod sound;
+mod stamp;
 mod submit;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use control::{Control, ControlHandle, Deaf, Order, Snapshot, control};
 pub use ending::{Ending, ExecError};
 pub use failures::SHARE_JUDGED_FROM;
 pub use prove::{OnDrift, Proof};
-pub use publish::{Publish, Unpublished};
+pub use publish::{CheckedFile, Publish, Published, Unpublished};
 pub use repair::{Damage, damaged, save_again};
+pub use stamp::Stamp;
 pub use worker::{Engine, Pace, RunOptions};

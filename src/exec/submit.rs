@@ -15,7 +15,7 @@ use crate::ledger::{HeldJob, JobEvent, LedgerError};
 use crate::model::{FileInput, Input, JobResult, JobState, RunEvent, StopCause, TaskId};
 
 use super::backoff;
-use super::publish::{Unpublished, addresses};
+use super::publish::{Files, Unpublished, publish_files};
 use super::worker::{Shared, storage};
 
 /// What became of a held job.
@@ -48,15 +48,21 @@ enum Next {
 }
 
 /// Submits a held job until it is accepted, refused, in doubt, or the run stops.
-pub(super) async fn submit(shared: &Shared, job: &HeldJob) -> Submitted {
-    match attempt_until_settled(shared, job).await {
+///
+/// `files` gets what the provider must be able to reach until the job is over.
+pub(super) async fn submit(shared: &Shared, job: &HeldJob, files: &mut Files) -> Submitted {
+    match attempt_until_settled(shared, job, files).await {
         Ok(submitted) => submitted,
         Err(error) => Submitted::Stop(storage(&error)),
     }
 }
 
-async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitted, LedgerError> {
-    let (call, kind) = match prepare(shared, job).await {
+async fn attempt_until_settled(
+    shared: &Shared,
+    job: &HeldJob,
+    files: &mut Files,
+) -> Result<Submitted, LedgerError> {
+    let (call, kind) = match prepare(shared, job, files).await {
         Ok(prepared) => prepared,
         Err(Unpublished::File(error)) => {
             let state = shared.record(job, vec![JobEvent::Skip { error }]).await?;
@@ -105,11 +111,15 @@ async fn attempt_until_settled(shared: &Shared, job: &HeldJob) -> Result<Submitt
 }
 
 /// Makes a call of a job, and the files that it names reachable.
-async fn prepare(shared: &Shared, job: &HeldJob) -> Result<(Call, Kind), Unpublished> {
+async fn prepare(
+    shared: &Shared,
+    job: &HeldJob,
+    files: &mut Files,
+) -> Result<(Call, Kind), Unpublished> {
     let inputs =
         Input::from_canonical(&job.inputs).map_err(|it| Unpublished::File(it.to_string()))?;
-    let addresses = addresses(shared, &inputs).await?;
-    call(shared, job, inputs, &addresses).map_err(Unpublished::File)
+    *files = publish_files(shared, &inputs).await?;
+    call(shared, job, inputs, files).map_err(Unpublished::File)
 }
 
 /// Puts the results of upstream jobs, and the addresses of local files, into a job's inputs.
@@ -117,7 +127,7 @@ fn call(
     shared: &Shared,
     job: &HeldJob,
     inputs: Input,
-    addresses: &HashMap<String, String>,
+    files: &Files,
 ) -> Result<(Call, Kind), String> {
     let (operation, described): (OperationId, _) = shared
         .operation(&job.operation)
@@ -127,7 +137,7 @@ fn call(
         .iter()
         .map(|(print, value)| (*print, value))
         .collect();
-    let address = |file: &FileInput| addresses.get(&file.sha256).cloned();
+    let address = |file: &FileInput| Some(files.get(&file.sha256)?.address.clone());
     let inputs = inputs
         .resolve(&|print| upstream.get(print).copied(), &address)
         .map_err(|error| format!("its inputs can't be put together: {error}"))?;

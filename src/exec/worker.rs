@@ -23,7 +23,7 @@ use super::limiter::Limiter;
 use super::output::Output;
 use super::poll::Polled;
 use super::prove::{OnDrift, Proof, Proved};
-use super::publish::Publish;
+use super::publish::{Files, Publish};
 use super::submit::Submitted;
 use super::track::{Mark, Tracks};
 
@@ -248,7 +248,8 @@ pub(super) fn storage(error: &LedgerError) -> StopCause {
 
 /// Walks a newly held job to its result.
 pub(super) async fn begin(shared: Arc<Shared>, job: HeldJob) -> Message {
-    match super::submit::submit(&shared, &job).await {
+    let mut files = Files::new();
+    match super::submit::submit(&shared, &job, &mut files).await {
         Submitted::Task(task) => follow(&shared, job, task).await,
         Submitted::Done(result) => Message::Succeeded(Box::new((job, result))),
         Submitted::Settled(state) => Message::Settled(state),

@@ -1,6 +1,11 @@
 //! Local files: uploaded once for all that use them, found again by later runs, and uploaded anew when the provider has
 //! forgotten them.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use sha2::{Digest as _, Sha256};
+
 use crate::world::{Sim, World, sum};
 
 /// The guide's table of uses: a variation, an extension and a swap of the vocals, all of one file.
@@ -241,4 +246,54 @@ with = { clip = { file = "track.wav" }, description = "jazz" }
     world.run(&["resume", "--config", config]).expect(0);
     assert_eq!(sim.audit().accepted_of("suno.upload"), 1);
     assert_eq!(sim.audit().accepted(), 2);
+}
+
+/// Asks for an address below a listener; nothing when nobody listens.
+fn answer_at(listen: &str, name: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(listen).ok()?;
+    write!(stream, "GET /{name} HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[test]
+fn a_file_is_served_while_its_upload_is_under_way() {
+    let sim = Sim::new(500, &["--task-time", "1s", "--faults", "slow@1:1s"]);
+    let world = World::with(&sim);
+    audio(&world, "track.wav");
+    let bytes = std::fs::read(world.work().join("track.wav")).unwrap();
+    let digest = Sha256::digest(bytes);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("{hex}.wav");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = port.local_addr().unwrap().to_string();
+    drop(port);
+    let config = format!("[public]\nurl = \"http://{listen}\"\nlisten = \"{listen}\"\n");
+    world.write("config.toml", config);
+    let manifest = r#"
+name = "served"
+[[job]]
+id = "up"
+operation = "suno.upload"
+with = { url = { file = "track.wav" } }
+[[job]]
+id = "after"
+operation = "suno.create"
+needs = ["up"]
+with = { description = "rain" }
+"#;
+    world.write("m.toml", manifest);
+    let run = world.start(&["run", "m.toml", "--config", "config.toml"]);
+    sim.until("the upload is under way", |audit| {
+        audit.accepted_of("suno.upload") == 1
+    });
+    let answer = answer_at(&listen, &name).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200 "), "{answer:.200}");
+    sim.until("the song is under way", |audit| {
+        audit.accepted_of("suno.create") == 1
+    });
+    let answer = answer_at(&listen, &name).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 404 "), "{answer:.200}");
+    run.finish().expect(0);
 }
