@@ -88,22 +88,29 @@ fn read(folder: &Path, name: &str) -> Result<Found, Wrong> {
         ))
         .hint("name the file that it leads to, or copy that file here"));
     }
-    let mut file = File::open(&real).map_err(unread)?;
+    let file = File::open(&real).map_err(unread)?;
     check(&file.metadata().map_err(unread)?, name)?;
-    let mut first = Vec::new();
-    let mut start = Read::by_ref(&mut file).take(FIRST_BYTES);
-    start.read_to_end(&mut first).map_err(unread)?;
-    if !is_sound(&first) {
+    let sha256 = digest_sound(file).map_err(unread)?.ok_or_else(|| {
         let message = format!("names `{name}`, which is no audio by its content");
-        return Err(Wrong::new(message).hint(
+        Wrong::new(message).hint(
             "a file is uploaded only if it begins as WAV, AIFF, MP3, AAC, M4A, FLAC or Ogg does: convert it, or name another",
-        ));
-    }
-    let sha256 = FileInput::digest(first.as_slice().chain(file)).map_err(unread)?;
+        )
+    })?;
     Ok(Found {
         file: FileInput { sha256, extension },
         path: real,
     })
+}
+
+/// Returns the SHA-256 of a file's content; nothing when that is no sound.
+fn digest_sound(mut file: File) -> io::Result<Option<String>> {
+    let mut first = Vec::new();
+    let mut start = Read::by_ref(&mut file).take(FIRST_BYTES);
+    start.read_to_end(&mut first)?;
+    if !is_sound(&first) {
+        return Ok(None);
+    }
+    FileInput::digest(first.as_slice().chain(file)).map(Some)
 }
 
 /// Refuses what has no end, as a device may, or no content.
@@ -267,5 +274,26 @@ mod tests {
         shelf.find(&whole.to_string_lossy()).unwrap();
         let files: Vec<PathBuf> = Shelf::files(&shelf).into_values().collect();
         assert_eq!(files.len(), 1, "one content");
+    }
+
+    #[test]
+    fn a_part_elsewhere_names_linked_files_by_where_they_are() {
+        let root = tempfile::tempdir().unwrap();
+        let real = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(real.join("batch/deep")).unwrap();
+        std::fs::write(real.join("batch/in.mp3"), SOUND).unwrap();
+        std::fs::write(real.join("batch/plain"), SOUND).unwrap();
+        symlink("../in.mp3", real.join("batch/deep/inner.mp3")).unwrap();
+        symlink("plain", real.join("batch/named.mp3")).unwrap();
+        let elsewhere = Shelf::new(Path::new("/"));
+        for (name, is_at) in [
+            ("batch/deep/inner.mp3", "batch/in.mp3"),
+            ("batch/named.mp3", "batch/named.mp3"),
+            ("batch/gone.mp3", "batch/gone.mp3"),
+        ] {
+            assert_eq!(anchored(&real.join(name)), real.join(is_at));
+            let found = elsewhere.find(&anchored(&real.join(name)).to_string_lossy());
+            assert_eq!(found.is_ok(), !name.contains("gone"), "{found:?}");
+        }
     }
 }
