@@ -27,6 +27,7 @@ mod lull;
 mod observe;
 mod output;
 mod poll;
+mod prepare;
 mod prove;
 mod publish;
 mod reconcile;

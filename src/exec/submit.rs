@@ -4,18 +4,16 @@
 //! anything else happens. A request is sent again only when its fault says that the first was not acted on,
 //! or that the provider refused it without charging.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
-use crate::api::{Answer, Call, Fault, FaultKind, Refusal};
-use crate::catalog::{Kind, OperationId, ResultKind};
+use crate::api::{Answer, Fault, FaultKind, Refusal};
+use crate::catalog::{Kind, ResultKind};
 use crate::ledger::{HeldJob, JobEvent, LedgerError};
-use crate::model::{FileInput, Input, JobResult, JobState, RunEvent, StopCause, TaskId};
+use crate::model::{JobResult, JobState, RunEvent, StopCause, TaskId};
 
 use super::backoff;
-use super::publish::{Files, Unpublished, publish_files};
+use super::prepare::prepare;
+use super::publish::{Files, Unpublished};
 use super::worker::{Shared, storage};
 
 /// What became of a held job.
@@ -108,44 +106,6 @@ async fn attempt_until_settled(
             }
         }
     }
-}
-
-/// Makes a call of a job, and the files that it names reachable.
-async fn prepare(
-    shared: &Shared,
-    job: &HeldJob,
-    files: &mut Files,
-) -> Result<(Call, Kind), Unpublished> {
-    let inputs =
-        Input::from_canonical(&job.inputs).map_err(|it| Unpublished::File(it.to_string()))?;
-    *files = publish_files(shared, &inputs).await?;
-    call(shared, job, inputs, files).map_err(Unpublished::File)
-}
-
-/// Puts the results of upstream jobs, and the addresses of local files, into a job's inputs.
-fn call(
-    shared: &Shared,
-    job: &HeldJob,
-    inputs: Input,
-    files: &Files,
-) -> Result<(Call, Kind), String> {
-    let (operation, described): (OperationId, _) = shared
-        .operation(&job.operation)
-        .ok_or_else(|| format!("operation `{}` is not in the catalog", job.operation))?;
-    let upstream: HashMap<_, _> = job
-        .upstream
-        .iter()
-        .map(|(print, value)| (*print, value))
-        .collect();
-    let address = |file: &FileInput| Some(files.get(&file.sha256)?.address.clone());
-    let inputs = inputs
-        .resolve(&|print| upstream.get(print).copied(), &address)
-        .map_err(|error| format!("its inputs can't be put together: {error}"))?;
-    let inputs: Map<String, Value> = match inputs {
-        Value::Object(map) => map,
-        other => return Err(format!("its inputs are `{other}`, not an object")),
-    };
-    Ok((Call { operation, inputs }, described.kind))
 }
 
 async fn accepted(
