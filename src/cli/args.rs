@@ -8,9 +8,10 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::exec::{OnDrift, Proof};
 use crate::manifest::{parse_duration, parse_rate};
-use crate::model::{Credits, Cutoff, FailureLimit, ManifestOptions, Rate, StopRules};
+use crate::model::{
+    Credits, Cutoff, FailureLimit, ManifestOptions, OnDrift, Proof, Rate, StopRules,
+};
 
 use super::commands;
 use super::values;
@@ -357,25 +358,22 @@ impl StopArgs {
             cutoff: self.cutoff.map_or(made.cutoff, Into::into),
             max_failures: self.max_failures.or(made.max_failures),
             max_duration: self.max_duration.or(made.max_duration),
+            proof: match (self.canary, self.audit) {
+                (true, _) => Proof::Canary,
+                (false, true) => Proof::Audit,
+                (false, false) => made.proof,
+            },
+            on_drift: self.on_drift.map(Into::into).or(made.on_drift),
+            keep_doubts: self.keep_doubts || made.keep_doubts,
         }
     }
+}
 
-    /// Returns which jobs go alone.
-    pub(crate) fn proof(&self) -> Proof {
-        match (self.canary, self.audit) {
-            (true, _) => Proof::Canary,
-            (false, true) => Proof::Audit,
-            (false, false) => Proof::Off,
-        }
-    }
-
-    /// Returns what follows when a charge is not the price.
-    pub(crate) fn on_drift(&self) -> OnDrift {
-        match self.on_drift {
-            Some(OnDriftChoice::Stop) => OnDrift::Stop,
-            Some(OnDriftChoice::Warn) => OnDrift::Warn,
-            None if self.canary => OnDrift::Stop,
-            None => OnDrift::Warn,
+impl From<OnDriftChoice> for OnDrift {
+    fn from(choice: OnDriftChoice) -> Self {
+        match choice {
+            OnDriftChoice::Stop => Self::Stop,
+            OnDriftChoice::Warn => Self::Warn,
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum ErrorKind {
     Access,
     /// Credits or budget; nothing was started.
     Short,
+    /// The balance is not what the books say, and that was to stop the run.
+    Drift,
     /// Another process works on the same thing.
     Busy,
     /// The ledger, a folder or a file.
@@ -38,6 +40,7 @@ impl ErrorKind {
             Self::Usage => exit::USAGE,
             Self::Access => exit::ACCESS,
             Self::Short => exit::SHORT,
+            Self::Drift => exit::IN_DOUBT,
             Self::Busy => exit::BUSY,
             Self::Storage => exit::STORAGE,
             Self::Unreachable => exit::UNREACHABLE,

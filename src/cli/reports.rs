@@ -12,6 +12,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::{AccountId, RunRecord};
 use crate::report::{ClaimsCsv, Known, Renewals, RunJson, SpendCsv, Summary, run_of_json};
 
+use super::drift;
 use super::error::{CommandError, ErrorKind};
 
 /// The table of the jobs.
@@ -143,6 +144,7 @@ pub(crate) fn visit(
     if summary.unexplained.is_some_and(|drift| drift.get() != 0) {
         summary.explain(&known(ledger, run)?);
     }
+    summary.drifted = drift::seen(ledger, run)?.is_some();
     Ok(written.map(|()| summary))
 }
 

@@ -11,12 +11,12 @@ use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::ledger::{HoldAnswer, LedgerError, LimitKind, Shortage};
-use crate::model::{RunEvent, RunRecord, StopCause};
+use crate::model::{OnDrift, RunEvent, RunRecord, StopCause};
 
 use super::control::{Control, StopLevel, Told};
 use super::failures::Tally;
 use super::lull::{self, Lulls};
-use super::prove::{OnDrift, Proved, Prover, Verdict, prove};
+use super::prove::{Proved, Prover, Verdict, prove};
 use super::reconcile::reconcile;
 use super::recover::Leftovers;
 use super::saver;

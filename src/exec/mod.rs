@@ -46,7 +46,6 @@ pub use carry_out::carry_out;
 pub use control::{Control, ControlHandle, Deaf, Order, Snapshot, control};
 pub use ending::{Ending, ExecError};
 pub use failures::SHARE_JUDGED_FROM;
-pub use prove::{OnDrift, Proof};
 pub use publish::{CheckedFile, Publish, Published, Unpublished};
 pub use repair::{Damage, damaged, save_again};
 pub use stamp::Stamp;

@@ -7,32 +7,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ledger::{HeldJob, LedgerError, Weighing};
-use crate::model::{AccountId, Credits, Drift, RunEvent};
+use crate::model::{AccountId, Credits, Drift, Proof, RunEvent};
 
 use super::observe::{self, ObserveError, Observed, Rise};
 use super::worker::{Message, Shared, begin, storage};
-
-/// Which jobs go alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Proof {
-    /// None.
-    #[default]
-    Off,
-    /// The first of each operation; a difference stops the run.
-    Canary,
-    /// Each.
-    Audit,
-}
-
-/// What follows when the balance does not move as the books say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnDrift {
-    /// It is told, and the run goes on.
-    #[default]
-    Warn,
-    /// The run stops.
-    Stop,
-}
 
 /// What came of a job that went alone.
 #[derive(Debug)]

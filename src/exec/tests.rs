@@ -1118,8 +1118,8 @@ const SETTLING: RunOptions = RunOptions {
     max_failures: None,
     cutoff: Cutoff::Cautious,
     settle_doubts: true,
-    proof: super::Proof::Off,
-    on_drift: super::OnDrift::Warn,
+    proof: crate::model::Proof::Off,
+    on_drift: crate::model::OnDrift::Warn,
     pace: None,
     closing: None,
 };
@@ -1271,7 +1271,7 @@ fn dearer(balance: u64, surcharge: u64) -> Provider {
     }
 }
 
-fn proving(proof: super::Proof, on_drift: super::OnDrift) -> RunOptions {
+fn proving(proof: crate::model::Proof, on_drift: crate::model::OnDrift) -> RunOptions {
     RunOptions {
         proof,
         on_drift,
@@ -1281,7 +1281,7 @@ fn proving(proof: super::Proof, on_drift: super::OnDrift) -> RunOptions {
 
 #[tokio::test(start_paused = true)]
 async fn a_canary_goes_alone_and_stops_the_run_when_its_charge_is_not_its_price() {
-    use super::{OnDrift, Proof};
+    use crate::model::{OnDrift, Proof};
     let stage1 = stage(dearer(100, 3), SpendLimits::default(), independent(4)).await;
     let (_handle, control) = control();
     let ending = stage1
@@ -1315,7 +1315,7 @@ async fn a_canary_goes_alone_and_stops_the_run_when_its_charge_is_not_its_price(
 
 #[tokio::test(start_paused = true)]
 async fn an_audit_lets_every_job_go_alone_and_tells_each_difference() {
-    use super::{OnDrift, Proof};
+    use crate::model::{OnDrift, Proof};
     let stage = stage(dearer(100, 2), SpendLimits::default(), independent(3)).await;
     let (_handle, control) = control();
     let (events, mut seen) = mpsc::unbounded_channel();

@@ -14,15 +14,15 @@ use crate::api::Service;
 use crate::catalog::{Catalog, Operation, OperationId};
 use crate::ledger::{Due, HeldJob, JobEvent, Ledger, LedgerError};
 use crate::model::{
-    Credits, Cutoff, FailureLimit, JobResult, JobState, Rate, RunEvent, RunId, RunSettings,
-    SharedClock, StopCause, TaskId,
+    Credits, Cutoff, FailureLimit, JobResult, JobState, OnDrift, Proof, Rate, RunEvent, RunId,
+    RunSettings, SharedClock, StopCause, TaskId,
 };
 
 use super::cadence::Cadence;
 use super::limiter::Limiter;
 use super::output::Output;
 use super::poll::Polled;
-use super::prove::{OnDrift, Proof, Proved};
+use super::prove::Proved;
 use super::publish::{Files, Publish};
 use super::submit::Submitted;
 use super::track::{Mark, Tracks};

@@ -28,4 +28,4 @@ pub use plan_input::{PaidJob, PaidJobs, PaidState};
 pub use result::{Download, JobResult, PathError, ResultPath, Step};
 pub use run::{Rate, RunRecord, RunSettings, RunState, RunTotals, SpendLimits};
 pub use share::Share;
-pub use stop::{FailureLimit, StopRules};
+pub use stop::{FailureLimit, OnDrift, Proof, StopRules};

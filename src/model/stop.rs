@@ -16,6 +16,30 @@ pub enum FailureLimit {
     Percent(u8),
 }
 
+/// Which jobs go alone, so that their charge can be compared with their price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// None.
+    #[default]
+    Off,
+    /// The first of each operation; a difference stops the run.
+    Canary,
+    /// Each.
+    Audit,
+}
+
+/// What follows when the balance does not move as the books say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDrift {
+    /// It is told, and the run goes on.
+    #[default]
+    Warn,
+    /// The run stops.
+    Stop,
+}
+
 /// When a run stops by itself; what is not given never stops it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,6 +50,12 @@ pub struct StopRules {
     pub max_failures: Option<FailureLimit>,
     /// How long it may go, counted anew each time it is gone on with.
     pub max_duration: Option<Duration>,
+    /// Which jobs go alone.
+    pub proof: Proof,
+    /// What follows when the balance does not move as the books say; what is usual when nothing is said.
+    pub on_drift: Option<OnDrift>,
+    /// Whether payments in doubt are left to a person, also those that the balance would settle.
+    pub keep_doubts: bool,
 }
 
 impl StopRules {
@@ -33,5 +63,14 @@ impl StopRules {
     #[must_use]
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Returns what follows when the balance does not move as the books say: who sends a canary wants to know.
+    #[must_use]
+    pub fn on_drift(&self) -> OnDrift {
+        self.on_drift.unwrap_or(match self.proof {
+            Proof::Canary => OnDrift::Stop,
+            Proof::Off | Proof::Audit => OnDrift::Warn,
+        })
     }
 }

@@ -117,6 +117,9 @@ pub struct Summary {
     /// Of the jobs skipped, those that were left out when the run was planned, since credits were short.
     #[serde(skip_serializing_if = "is_zero")]
     pub left_out: JobSum,
+    /// Whether the run was to stop for what its books can't explain, and only goes on if somebody accepts that.
+    #[serde(skip)]
+    pub drifted: bool,
     /// What may lie behind what the books can't explain; set by [`Summary::explain`].
     #[serde(serialize_with = "in_words", skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
@@ -177,6 +180,7 @@ impl Summary {
             troubles_left_out: 0,
             skipped: Vec::new(),
             left_out: JobSum::default(),
+            drifted: false,
             explanation: None,
             charges: Charged::new(),
             is_unexplained: run.unexplained().is_some_and(|drift| drift.get() != 0),

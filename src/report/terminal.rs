@@ -21,6 +21,9 @@ pub fn next_command(run: &RunRecord, summary: &Summary) -> Option<String> {
         return Some(format!("setlist resolve {}", run.id));
     }
     match run.state {
+        RunState::Stopped if summary.drifted => {
+            Some(format!("setlist resume {} --on-drift warn", run.id))
+        }
         RunState::Stopped => Some(format!("setlist resume {}", run.id)),
         // What was left out is no part of what was agreed to be spent: a run of its own buys it.
         RunState::Finished if summary.left_out.jobs > 0 && run.manifest_path != "-" => {

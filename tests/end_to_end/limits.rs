@@ -129,3 +129,38 @@ fn at_a_hard_cutoff_nothing_overtakes() {
         assert_eq!(sim.audit().charged(), 20, "the flag wins over {cutoff}");
     }
 }
+
+/// The provider takes 14 for what the price list says is 10: the canary tells, and a resume does not forget it.
+#[test]
+fn a_run_that_stopped_for_a_wrong_price_does_not_go_on_by_itself() {
+    for (flags, spent) in [
+        (&["--canary"][..], 14),
+        (&["--audit", "--on-drift", "stop"][..], 14),
+    ] {
+        let sim = Sim::new(1000, &["--charge", "aimusicapi-2026-09"]);
+        let world = World::with(&sim);
+        let song = "model = \"sonic-v5\", title = \"Rain\", description = \"rain\"";
+        world.write(
+            "m.toml",
+            format!(
+                "name = \"canary\"\n[budget]\nrun = 60\n[[job]]\nid = \"song\"\n\
+                 takes = 6\noperation = \"suno.create\"\nwith = {{ {song} }}\n"
+            ),
+        );
+        let mut args = vec!["run", "m.toml"];
+        args.extend(flags);
+        let done = world.run(&args).expect(5);
+        let accept = done.resume_command();
+        assert_eq!(accept[2..], ["--on-drift", "warn"], "{done:#?}");
+        let run = accept[1].as_str();
+        for plain in [&["resume"][..], &["resume", run, "--retry-failed"]] {
+            let refused = world.run(plain).expect(5);
+            assert!(refused.stderr.contains("was charged 14"), "{refused:#?}");
+            assert!(refused.stderr.contains("--on-drift warn"), "{refused:#?}");
+        }
+        assert_eq!(sim.audit().charged(), spent, "a refusal sends nothing");
+        let accept: Vec<&str> = accept.iter().map(String::as_str).collect();
+        world.run(&accept).expect(0);
+        assert_eq!(sim.audit().charged(), 6 * 14);
+    }
+}

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use setlist::api::Client;
 use setlist::catalog::Catalog;
-use setlist::exec::{Ending, Engine, ExecError, OnDrift, RunOptions, carry_out, control};
+use setlist::exec::{Ending, Engine, ExecError, RunOptions, carry_out, control};
 use setlist::ledger::{JobEvent, Ledger, LedgerError};
 use setlist::model::{
-    Clock, Credits, JobRecord, JobState, RunId, RunState, SpendLimits, StopCause, TaskId,
+    Clock, Credits, JobRecord, JobState, OnDrift, RunId, RunState, SpendLimits, StopCause, TaskId,
 };
 use setlist::sim::AuditEntry;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use setlist::exec::Proof;
-use setlist::model::{Credits, Cutoff, FailureLimit, Rate, SpendLimits};
+
+use setlist::model::{Credits, Cutoff, FailureLimit, Proof, Rate, SpendLimits};
 use setlist::sim::{CreditRefusal, Effect, Fault, RateLimit, SimOptions, Span};
 
 use crate::batch;

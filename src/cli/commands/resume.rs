@@ -22,7 +22,7 @@ use super::super::exit::{self, Exit};
 use super::super::publish::publisher;
 use super::super::session::Session;
 use super::super::settings::{Layer, Settings};
-use super::super::{batch, catalogs, ledgers, repeatable, reports};
+use super::super::{batch, catalogs, drift, ledgers, repeatable, reports};
 use super::run;
 
 /// No rehearsal runs longer than this by its own clock.
@@ -75,6 +75,8 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
     } else {
         (ledgers::open(context)?, context.runtime()?)
     };
+    let rules = args.stop.rules(record.settings.stop);
+    drift::refuse(&ledger, &record, rules)?;
     reports::prepare_folder(Path::new(&record.settings.out))?;
     let files = publisher(&settings, &record.settings.files, &context.config()?.public)?;
     // A clock that is read outside of its runtime would tell the machine's time.
@@ -110,7 +112,7 @@ pub(crate) fn run(args: &ResumeArgs, context: &Context) -> Result<Exit, CommandE
             closing: record
                 .closing
                 .filter(|_| record.state == RunState::Finished),
-            ..run::options(&args.stop, args.stop.rules(record.settings.stop))
+            ..run::options(rules)
         },
         events: args.stop.events && context.ui.json(),
         is_steerable: !is_repeatable(&record, &settings),

@@ -155,7 +155,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
         runtime: &runtime,
         ledger,
         connection,
-        options: options(&args.stop, rules),
+        options: options(rules),
         events: args.stop.events && context.ui.json(),
         is_steerable: !batch.is_repeatable(),
         files,
@@ -215,14 +215,14 @@ fn dry_run(
 }
 
 /// Returns the limits of a run that are not about credits.
-pub(crate) fn options(stop: &StopArgs, rules: StopRules) -> RunOptions {
+pub(crate) fn options(rules: StopRules) -> RunOptions {
     RunOptions {
         max_duration: rules.max_duration,
         max_failures: rules.max_failures,
         cutoff: rules.cutoff,
-        settle_doubts: !stop.keep_doubts,
-        proof: stop.proof(),
-        on_drift: stop.on_drift(),
+        settle_doubts: !rules.keep_doubts,
+        proof: rules.proof,
+        on_drift: rules.on_drift(),
         pace: None,
         closing: None,
     }

@@ -1,7 +1,7 @@
 //! The balance beside the books while a run goes on.
 
-use super::super::OnDrift;
 use super::*;
+use crate::model::OnDrift;
 
 /// Three jobs, one after the other, each of more than a minute.
 async fn slow_chain() -> Stage {

@@ -1,7 +1,8 @@
 //! Runs that are paused, paced and asked while they go.
 
-use super::super::{Deaf, Order, Proof};
+use super::super::{Deaf, Order};
 use super::*;
+use crate::model::Proof;
 
 /// Carries the stage's run out while somebody steers it.
 async fn steered<T>(
