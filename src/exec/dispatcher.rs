@@ -262,8 +262,9 @@ impl Dispatcher {
 
     fn start(&mut self, mut answer: HoldAnswer) {
         let jobs = std::mem::take(&mut answer.jobs);
-        // A full answer may have left more behind; ask again as soon as there is room.
-        self.stale = !jobs.is_empty();
+        // A full answer may have left more behind, and so may one whose jobs were all skipped; ask again as soon as there
+        // is room.
+        self.stale = !jobs.is_empty() || answer.skipped > 0;
         self.weighed &= jobs.is_empty();
         self.answer = answer;
         for job in jobs {

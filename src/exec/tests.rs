@@ -577,6 +577,23 @@ async fn a_lost_answer_is_in_doubt_and_never_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn jobs_that_another_run_may_have_paid_for_keep_no_others_back() {
+    let provider = Provider::with(100, vec![Act::AcceptAndLose; 4]);
+    let stage = stage(provider, SpendLimits::default(), independent(4)).await;
+    assert_eq!(stage.go().await, Ending::InDoubt);
+    let out = stage.out.path().join("second");
+    let limits = SpendLimits::default();
+    let run = enrol(&stage.engine, "r2", &out, limits, independent(6)).await;
+    let (_handle, control) = control();
+    let (events, _) = mpsc::unbounded_channel();
+    let options = RunOptions::default();
+    let ending = carry_out(&stage.engine, &run, options, control, events);
+    assert_eq!(ending.await.unwrap(), Ending::SomeFailed);
+    // As many as there are slots may have been paid for by the first run; those behind them are bought.
+    assert_eq!(stage.provider.arrived()[4..], ["j4", "j5"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_not_sent_is_sent_again_and_a_dead_provider_ends_the_run() {
     let script = vec![Act::Fault(FaultKind::NotSent); 3];
     let stage1 = stage(

@@ -202,6 +202,8 @@ pub struct HoldAnswer {
     pub waiting: u64,
     /// Jobs passed over because another run is buying the same just now: ask again when that may be done.
     pub deferred: u64,
+    /// Jobs skipped just now because another run may have paid for the same: ask again, others may take their places.
+    pub skipped: u64,
     /// With a shortage at a cautious cutoff: whether a job that waits for another would fit into what is left.
     pub later_fits: bool,
     /// With a shortage: from when on another reading of the balance may show that there is enough, as not all of the last

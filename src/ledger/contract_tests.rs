@@ -877,6 +877,9 @@ async fn what_another_run_may_have_bought_is_not_bought(ledger: &Ledger) {
     let sent = vec![JobEvent::Send, accept()];
     record(ledger, &first, 1, sent).await.unwrap();
 
+    let one = ledger.hold(&second, 1, at(1)).await.unwrap();
+    let counts = (one.jobs.len(), one.skipped, one.deferred);
+    assert_eq!(counts, (0, 1, 0), "the one asked for made way for others");
     assert_eq!(hold_beside(ledger, &second, 1).await, (vec![], vec![], 2));
     let told = job(ledger, &second, 0);
     assert_eq!(told.state, JobState::Skipped);

@@ -326,7 +326,7 @@ impl Books {
         let mut room = self.room(&self.runs[place])?;
         let mut answer = HoldAnswer::default();
         let found = candidates(&self.runs[place], want, room.tightest().1, cutoff);
-        let candidates = self.sift(place, owner, found, now, &mut answer.deferred)?;
+        let candidates = self.sift(place, owner, found, now, &mut answer)?;
         let (chosen, first_unfit) = match cutoff {
             Cutoff::Hard => choose_in_order(candidates, want, &mut room),
             Cutoff::Soft | Cutoff::Cautious => (choose(candidates, want, &mut room), None),
@@ -370,7 +370,7 @@ impl Books {
         owner: Owner,
         found: Vec<Candidate>,
         now: Timestamp,
-        deferred: &mut u64,
+        answer: &mut HoldAnswer,
     ) -> Result<Vec<Candidate>, LedgerError> {
         let id = self.runs[place].record.id.clone();
         let mut candidates = Vec::with_capacity(found.len());
@@ -385,10 +385,11 @@ impl Books {
                     candidate.cost = Credits::ZERO;
                     candidates.push(candidate);
                 }
-                Verdict::Wait => *deferred += 1,
+                Verdict::Wait => answer.deferred += 1,
                 Verdict::Block(error) => {
                     let skip = [JobEvent::Skip { error }];
                     self.record(&id, owner, candidate.ordinal, &skip, now)?;
+                    answer.skipped += 1;
                 }
             }
         }

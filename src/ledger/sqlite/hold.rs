@@ -50,7 +50,7 @@ pub(super) fn hold(
     let candidates = if fresh {
         found.into_iter().map(|(candidate, _)| candidate).collect()
     } else {
-        sift(group, &head, owner, found, now, &mut answer.deferred)?
+        sift(group, &head, owner, found, now, &mut answer)?
     };
     // Those that were skipped have ended.
     let head = RunHead::load(group.settle()?, run)?;
@@ -91,7 +91,7 @@ fn sift(
     owner: Owner,
     found: Vec<(Candidate, Option<Fingerprint>)>,
     now: Timestamp,
-    deferred: &mut u64,
+    answer: &mut HoldAnswer,
 ) -> Result<Vec<Candidate>, Trouble> {
     let connection = group.connection();
     let mut candidates = Vec::with_capacity(found.len());
@@ -107,10 +107,11 @@ fn sift(
                 candidate.cost = Credits::ZERO;
                 candidates.push(candidate);
             }
-            Verdict::Wait => *deferred += 1,
+            Verdict::Wait => answer.deferred += 1,
             Verdict::Block(error) => {
                 let skip = [JobEvent::Skip { error }];
                 record(group, &head.id, owner, candidate.ordinal, &skip, now)?;
+                answer.skipped += 1;
             }
         }
     }
