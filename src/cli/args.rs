@@ -402,6 +402,8 @@ impl From<CutoffChoice> for Cutoff {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a manifest to start from; on a terminal it asks what for
+    Init(commands::init::InitArgs),
     /// Check a manifest: every problem, each with its place; needs no key and no network
     Check(commands::check::CheckArgs),
     /// Price a manifest and set it against the balance; sends and spends nothing

@@ -51,6 +51,7 @@ fn run() -> ExitCode {
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
     match command {
+        Command::Init(args) => commands::init::run(&args, context),
         Command::Check(args) => commands::check::run(&args, context),
         Command::Plan(args) => commands::plan::run(&args, context),
         Command::Run(args) => commands::run::run(&args, context),

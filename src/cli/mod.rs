@@ -19,6 +19,7 @@ mod entry;
 mod error;
 pub mod exit;
 mod from;
+mod interview;
 mod key;
 mod ledger_place;
 mod ledgers;
@@ -36,6 +37,7 @@ mod reports;
 mod saved;
 mod session;
 mod settings;
+mod starter;
 mod ui;
 mod values;
 

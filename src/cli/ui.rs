@@ -160,11 +160,17 @@ impl Ui {
 
     /// Asks a person a question; anything but yes is no.
     pub(crate) fn confirm(&self, question: &str) -> bool {
-        self.talk_always(&format!("{question} [y/N] "));
-        let mut answer = String::new();
-        match io::stdin().lock().read_line(&mut answer) {
-            Ok(_) => matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"),
-            Err(_) => false,
+        let answer = self.ask(&format!("{question} [y/N] "));
+        answer.is_some_and(|line| matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Asks a person for a line; none when nothing more can come.
+    pub(crate) fn ask(&self, prompt: &str) -> Option<String> {
+        self.talk_always(prompt);
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line),
         }
     }
 }

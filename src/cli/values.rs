@@ -44,6 +44,18 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Reads the name of a batch, which is its folder's too.
+///
+/// # Errors
+/// A sentence, when there is none, or it would be another folder's.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    let is_elsewhere = text == "." || text == ".." || text.contains(['/', '\\']);
+    if text.trim().is_empty() || text.contains(char::is_control) || is_elsewhere {
+        return Err("a name is one line of text without `/` and `\\`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// Writes a rate as `--rate` takes it.
 pub(crate) fn rate_text(rate: Rate) -> String {
     let millis = rate.per.as_millis();
@@ -78,6 +90,18 @@ mod tests {
         }
         for bad in ["", "%", "0", "0%", "101%", "-1", "1.5%", "ten"] {
             assert!(failure_limit(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_named_in_one_line_and_stays_in_its_folder() {
+        for good in ["night", "Zoë's mix", "a.b", "\"x\""] {
+            assert_eq!(name(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "", "  ", ".", "..", "a/b", "/tmp", "a\\b", "a\nb", "a\u{7f}",
+        ] {
+            assert!(name(bad).is_err(), "{bad:?}");
         }
     }
 

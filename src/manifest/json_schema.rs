@@ -12,6 +12,15 @@ const REFERENCE: &str = r"\$\{";
 /// What a name is made of.
 const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 
+/// What the schema calls itself.
+const TITLE: &str = "A manifest of setlist";
+
+/// Tells whether a JSON Schema is one that [`json_schema`] made, of whatever version.
+#[must_use]
+pub fn is_our_schema(schema: &Value) -> bool {
+    schema["title"] == TITLE
+}
+
 /// Returns the JSON Schema (draft 2020-12) of manifests for a catalog.
 #[must_use]
 pub fn json_schema(catalog: &Catalog) -> Value {
@@ -22,7 +31,7 @@ pub fn json_schema(catalog: &Catalog) -> Value {
             "$schema".to_owned(),
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
-        schema.insert("title".to_owned(), json!("A manifest of setlist"));
+        schema.insert("title".to_owned(), json!(TITLE));
         schema.insert("$defs".to_owned(), Value::Object(defs));
     }
     schema

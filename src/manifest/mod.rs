@@ -53,7 +53,7 @@ mod tests;
 pub use batch::{Draft, EntryInfo};
 pub use diagnostic::{MAX_SHOWN, Place, Problem, ProblemKind, Problems};
 pub use expand::Sink;
-pub use json_schema::json_schema;
+pub use json_schema::{is_our_schema, json_schema};
 pub use part::Part;
 pub use settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
 pub use source::{Format, MAX_BYTES};

@@ -14,10 +14,16 @@ pub(crate) struct SchemaArgs {}
 
 /// Prints the schema.
 pub(crate) fn run(_: &SchemaArgs, context: &Context) -> Result<Exit, CommandError> {
-    let schema = json_schema(context.catalog()?);
-    context.ui.results(|out| {
-        serde_json::to_writer_pretty(&mut *out, &schema)?;
-        out.write_all(b"\n")
-    })?;
+    let text = text(context)?;
+    context.ui.results(|out| out.write_all(&text))?;
     Ok(Exit(exit::DONE))
+}
+
+/// Returns the schema as it is printed.
+///
+/// # Errors
+/// As [`Context::catalog`].
+pub(crate) fn text(context: &Context) -> Result<Vec<u8>, CommandError> {
+    let schema = json_schema(context.catalog()?);
+    Ok(format!("{schema:#}\n").into_bytes())
 }
