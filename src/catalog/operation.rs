@@ -302,14 +302,14 @@ pub enum CatalogError {
     },
 }
 
-/// Fields that tell an endpoint's operations apart, and so decide the price.
-const DECISIVE: [&str; 2] = ["task_type", "type"];
-
 impl Operation {
+    /// Fields that tell an endpoint's operations apart, and so decide the price.
+    pub const DECISIVE: [&str; 2] = ["task_type", "type"];
+
     /// Tells whether a field of the request says which operation it is.
     #[must_use]
     pub fn is_decided_by(field: &str) -> bool {
-        DECISIVE.contains(&field)
+        Self::DECISIVE.contains(&field)
     }
 
     /// Finds a parameter by the name it has in a manifest.

@@ -1,16 +1,17 @@
 //! The JSON Schema of a manifest, for editors: the same keys and the same parameters that reading uses.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{Catalog, Operation, Param, ParamType};
+use crate::catalog::Catalog;
 
 use super::entry::EXTRA;
 use super::schema::{Key, MANIFEST, Shape};
 
-/// Any text with a reference in it: what it becomes is not known to an editor.
-const REFERENCE: &str = r"\$\{";
-/// What a name is made of.
-const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
+mod parameters;
+mod rules;
+mod texts;
 
 /// What the schema calls itself.
 const TITLE: &str = "A manifest of setlist";
@@ -25,13 +26,15 @@ pub fn is_our_schema(schema: &Value) -> bool {
 #[must_use]
 pub fn json_schema(catalog: &Catalog) -> Value {
     let mut schema = object(MANIFEST, catalog);
-    let defs: Map<String, Value> = parameter_tables(catalog);
+    let mut defs = parameters::tables(catalog);
+    defs.insert(texts::LITERAL.to_owned(), texts::literal());
     if let Value::Object(schema) = &mut schema {
         schema.insert(
             "$schema".to_owned(),
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
         schema.insert("title".to_owned(), json!(TITLE));
+        schema.insert("allOf".to_owned(), rules::needed(catalog));
         schema.insert("$defs".to_owned(), Value::Object(defs));
     }
     schema
@@ -60,38 +63,41 @@ fn object(keys: &[Key], catalog: &Catalog) -> Value {
 
 fn shape(shape: &Shape, catalog: &Catalog) -> Value {
     match shape {
-        Shape::Text | Shape::SavePath => json!({"type": "string", "minLength": 1}),
+        Shape::Text => json!({"type": "string", "minLength": 1}),
+        Shape::SavePath => texts::save_path(),
         Shape::Word(words) => json!({"enum": words}),
-        Shape::Id => json!({"type": "string", "pattern": NAME}),
-        Shape::Origin => json!({"type": "string", "pattern": "^https?://"}),
-        Shape::Variable => json!({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
+        Shape::Id => texts::like(texts::NAME),
+        Shape::Origin => texts::like(texts::ORIGIN),
+        Shape::Variable => texts::like("^[A-Za-z_][A-Za-z0-9_]*$"),
         Shape::Whole { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Shape::Number { min, max } => json!({"type": "number", "minimum": min, "maximum": max}),
         Shape::Flag => json!({"type": "boolean"}),
-        Shape::Duration => json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}),
-        Shape::Rate => {
-            json!({"type": "string", "pattern": "^ *[0-9]+ */ *([0-9]+(ms|s|m|h)|ms|s|m|h) *$"})
-        }
+        Shape::Duration => texts::like(texts::DURATION),
+        Shape::Rate => texts::like(texts::RATE),
         Shape::Section(keys) => object(keys, catalog),
         Shape::Sections(keys) => {
             let mut job = object(keys, catalog);
             if let Value::Object(job) = &mut job {
-                job.insert("allOf".to_owned(), by_operation(catalog));
+                job.insert("allOf".to_owned(), rules::by_operation(catalog));
             }
             json!({"type": "array", "minItems": 1, "items": job})
         }
-        Shape::Values | Shape::Inputs => json!({"type": "object"}),
+        Shape::Inputs => json!({"type": "object"}),
+        Shape::Values => {
+            json!({"type": "object", "additionalProperties": reference(texts::LITERAL)})
+        }
         Shape::Defaults => defaults(catalog),
         Shape::Profiles(keys) => {
             json!({"type": "object", "additionalProperties": object(keys, catalog)})
         }
         Shape::Operation => json!({"enum": catalog.names().collect::<Vec<_>>()}),
-        Shape::JobIds => json!({"type": "array", "items": {"type": "string"}}),
-        Shape::Files => {
-            json!({"type": "array", "items": {"type": "string", "pattern": r"\.(toml|yaml|yml)$"}})
+        Shape::JobIds | Shape::Names => list_of(texts::like(texts::NAME)),
+        Shape::Files => list_of(texts::like(texts::MANIFEST_FILE)),
+        Shape::Rows => {
+            let mut list = list_of(reference(texts::LITERAL));
+            list["description"] = json!("the rows themselves");
+            json!({"anyOf": [texts::rows(), list]})
         }
-        Shape::Names => json!({"type": "array", "items": {"type": "string", "pattern": NAME}}),
-        Shape::Rows => json!({"type": ["string", "array"]}),
         Shape::List => json!({"type": "array"}),
         Shape::Matrix => json!({
             "type": "object",
@@ -100,179 +106,38 @@ fn shape(shape: &Shape, catalog: &Catalog) -> Value {
                 "type": "array",
                 "minItems": 1,
                 "uniqueItems": true,
-                "items": {"type": ["string", "number", "boolean"]},
+                "items": {
+                    "type": ["string", "number", "boolean"],
+                    "allOf": [reference(texts::LITERAL)],
+                },
             },
         }),
     }
 }
 
-/// For each operation, the table of parameters that `with` is.
-fn by_operation(catalog: &Catalog) -> Value {
-    let case = |name: &str| {
-        json!({
-            "if": {"properties": {"operation": {"const": name}}, "required": ["operation"]},
-            "then": {"properties": {"with": reference(name)}},
-        })
-    };
-    catalog.names().map(case).collect()
+fn list_of(item: Value) -> Value {
+    json!({"type": "array", "items": item})
 }
 
+/// The tables of parameters under `defaults`; `*` takes what any operation has.
 fn defaults(catalog: &Catalog) -> Value {
     let mut tables: Map<String, Value> = catalog
         .names()
         .map(|name| (name.to_owned(), reference(name)))
         .collect();
-    tables.insert("*".to_owned(), json!({"type": "object"}));
+    let known: BTreeSet<&str> = { catalog.operations.iter() }
+        .flat_map(|operation| operation.params.iter().map(|param| &*param.name))
+        .chain(catalog.choices.iter().map(|choice| &*choice.by))
+        .chain([EXTRA])
+        .collect();
+    let of_any = json!({"type": "object", "propertyNames": {"enum": known}});
+    tables.insert("*".to_owned(), of_any);
     json!({"type": "object", "properties": tables, "additionalProperties": false})
 }
 
+/// Refers to a definition.
 fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/$defs/{name}")})
-}
-
-fn parameter_tables(catalog: &Catalog) -> Map<String, Value> {
-    let mut tables = Map::new();
-    for operation in &catalog.operations {
-        tables.insert(operation.name.to_string(), parameters(operation));
-    }
-    for choice in &catalog.choices {
-        // Which operation it comes to is not always known to an editor, so a parameter of any will do.
-        let mut known = Map::new();
-        for option in &choice.options {
-            for param in &catalog.get(option.operation).params {
-                let one = known
-                    .entry(param.name.clone())
-                    .or_insert_with(|| json!({"anyOf": []}));
-                if let Some(Value::Array(all)) = one.get_mut("anyOf") {
-                    let schema = parameter(param);
-                    if !all.contains(&schema) {
-                        all.push(schema);
-                    }
-                }
-            }
-        }
-        let words: Vec<&str> = choice.options.iter().map(|option| &*option.word).collect();
-        known.insert(
-            choice.by.clone(),
-            or_reference(json!({"enum": words}), "decides"),
-        );
-        tables.insert(choice.name.clone(), table(known, "", Vec::new()));
-    }
-    tables
-}
-
-fn parameters(operation: &Operation) -> Value {
-    let known = operation
-        .params
-        .iter()
-        .map(|param| (param.name.clone(), parameter(param)));
-    let conflicts = operation.conflicts.iter();
-    let excluded = conflicts.map(|(one, other)| json!({"not": {"required": [one, other]}}));
-    table(known.collect(), &operation.title, excluded.collect())
-}
-
-fn table(mut known: Map<String, Value>, title: &str, rules: Vec<Value>) -> Value {
-    let extra = json!({"type": "object", "description": "fields that are passed on as they are"});
-    known.insert(EXTRA.to_owned(), extra);
-    let mut table = json!({
-        "type": "object",
-        "properties": known,
-        "additionalProperties": false,
-    });
-    if !title.is_empty() {
-        table["description"] = json!(title);
-    }
-    if !rules.is_empty() {
-        table["allOf"] = Value::Array(rules);
-    }
-    table
-}
-
-fn parameter(param: &Param) -> Value {
-    let schema = match &param.kind {
-        ParamType::Text {
-            min_chars,
-            max_chars,
-            ..
-        } => {
-            let mut schema = json!({"type": "string", "minLength": min_chars});
-            if let Some(max) = max_chars {
-                schema["maxLength"] = json!(max);
-            }
-            schema
-        }
-        ParamType::Word { allowed } => {
-            json!({"enum": allowed.iter().map(|(word, _)| word).collect::<Vec<_>>()})
-        }
-        ParamType::Integer { min, max } => {
-            json!({"type": "integer", "minimum": min, "maximum": max})
-        }
-        ParamType::Number {
-            min,
-            max,
-            above_min,
-        } => {
-            let least = if *above_min {
-                "exclusiveMinimum"
-            } else {
-                "minimum"
-            };
-            let mut schema = json!({"type": "number", least: min});
-            if max.is_finite() {
-                schema["maximum"] = json!(max);
-            }
-            schema
-        }
-        ParamType::Flag => json!({"type": "boolean"}),
-        ParamType::Clip => json!({"anyOf": [id(), local_file()]}),
-        ParamType::Task => id(),
-        ParamType::Url => {
-            json!({"anyOf": [{"type": "string", "pattern": "^https?://"}, local_file()]})
-        }
-        ParamType::TextList {
-            min_items,
-            max_items,
-            allowed,
-        } => {
-            let item = match allowed.is_empty() {
-                true => json!({"type": "string"}),
-                false => or_reference(json!({"enum": allowed}), ""),
-            };
-            json!({"type": "array", "minItems": min_items, "maxItems": max_items, "items": item})
-        }
-        ParamType::Objects => json!({"type": "array", "items": {"type": "object"}}),
-    };
-    let mut doc = param.doc.clone();
-    if param.required {
-        doc.push_str(" (required)");
-    }
-    let mut schema = or_reference(schema, &doc);
-    if let Some(default) = &param.default {
-        schema["default"] = default.clone();
-    }
-    schema
-}
-
-fn id() -> Value {
-    json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})
-}
-
-/// What stands for a file that is uploaded.
-fn local_file() -> Value {
-    json!({
-        "type": "object",
-        "properties": {"file": {"type": "string", "description": "an audio file, relative to the manifest"}},
-        "required": ["file"],
-        "additionalProperties": false,
-    })
-}
-
-fn or_reference(schema: Value, doc: &str) -> Value {
-    let mut schema = json!({"anyOf": [schema, {"type": "string", "pattern": REFERENCE}]});
-    if !doc.is_empty() {
-        schema["description"] = json!(doc);
-    }
-    schema
 }
 
 #[cfg(test)]

@@ -15,4 +15,5 @@ mod options;
 mod pace;
 mod repeatable;
 mod runs;
+mod schema;
 mod served;
