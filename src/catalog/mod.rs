@@ -2,6 +2,7 @@
 //!
 //! The data stands in `operations.toml` and `prices/*.toml`, embedded in the binary and parsed once.
 
+mod besides;
 mod costs;
 mod gives;
 mod laws;
@@ -18,9 +19,10 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
+pub use besides::Besides;
 pub use costs::{BEYOND_GUIDE, CostRow, cost_rows, render_costs};
 pub use gives::{ReferenceError, ResultField};
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_few};
 pub use operation::{
     Added, Availability, Catalog, CatalogError, Choice, ChoiceOption, GuideRow, Kind, Method,
     Operation, OperationId, Param, ParamType, PollShape, ResultKind, SIMULATOR,

@@ -12,6 +12,26 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// Finds the known words nearest to one that is not known, the nearest first and at most so many.
+pub fn nearest_few<T: AsRef<str>>(
+    word: &str,
+    known: impl IntoIterator<Item = T>,
+    most: usize,
+) -> Vec<T> {
+    // Several proposals may be a little farther off than a single one.
+    let allowed = (word.chars().count() / 3).clamp(2, 4);
+    let mut near: Vec<(usize, T)> = Vec::new();
+    for candidate in known {
+        let distance = strsim::osa_distance(word, candidate.as_ref());
+        let at = near.partition_point(|(other, _)| *other <= distance);
+        if distance <= allowed && at < most {
+            near.insert(at, (distance, candidate));
+            near.truncate(most);
+        }
+    }
+    near.into_iter().map(|(_, word)| word).collect()
+}
+
 /// Writes the hint that ends a message: `; did you mean …?`, or nothing.
 pub(super) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known)
@@ -35,5 +55,16 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), meant, "{word}");
         }
+    }
+
+    #[test]
+    fn the_nearest_words_come_first() {
+        let known = ["cue[13]", "song", "cue[1]", "cue[3]", "cue[2]"];
+        assert_eq!(nearest_few("cue/3", known, 2), ["cue[3]"]);
+        assert_eq!(
+            nearest_few("cue[4]", known, 3),
+            ["cue[1]", "cue[3]", "cue[2]"]
+        );
+        assert!(nearest_few("tambourine", known, 3).is_empty());
     }
 }

@@ -151,12 +151,21 @@ impl PriceList {
         operation: OperationId,
         input: &dyn Fn(&str) -> Option<&'a Value>,
     ) -> Option<Priced> {
-        let entries = self.entries.get(usize::from(operation.0))?;
-        let entry = PriceEntry::first_of(entries, input)?;
-        Some(Priced {
+        self.entry(operation, input).map(|entry| Priced {
             credits: entry.credits,
             basis: entry.basis,
         })
+    }
+
+    /// Finds the entry that makes the price of one call, as [`PriceList::price`] does.
+    #[must_use]
+    pub fn entry<'a>(
+        &self,
+        operation: OperationId,
+        input: &dyn Fn(&str) -> Option<&'a Value>,
+    ) -> Option<&PriceEntry> {
+        let entries = self.entries.get(usize::from(operation.0))?;
+        PriceEntry::first_of(entries, input)
     }
 }
 

@@ -556,6 +556,19 @@ async fn a_file_servers_refusal_is_not_the_providers() {
     assert_eq!(fault.kind, FaultKind::Refused(Refusal::Invalid));
 }
 
+/// Makes a value that a parameter takes.
+fn sample(kind: &ParamType) -> Value {
+    match kind {
+        ParamType::Text { .. } | ParamType::Clip | ParamType::Task => json!("x"),
+        ParamType::Word { allowed } => json!(allowed[0].0),
+        ParamType::Integer { .. } | ParamType::Number { .. } => json!(30),
+        ParamType::Flag => json!(true),
+        ParamType::Url => json!("https://me.example/a"),
+        ParamType::TextList { .. } => json!(["a", "b"]),
+        ParamType::Objects => json!([{}]),
+    }
+}
+
 #[test]
 fn every_operation_can_be_asked_for_with_its_required_inputs() {
     let catalog = Catalog::builtin();
@@ -563,16 +576,7 @@ fn every_operation_can_be_asked_for_with_its_required_inputs() {
         let operation = catalog.get(id);
         let mut inputs = Map::new();
         for param in operation.params.iter().filter(|param| param.required) {
-            let value = match &param.kind {
-                ParamType::Text { .. } | ParamType::Clip | ParamType::Task => json!("x"),
-                ParamType::Word { allowed } => json!(allowed[0].0),
-                ParamType::Integer { .. } | ParamType::Number { .. } => json!(30),
-                ParamType::Flag => json!(true),
-                ParamType::Url => json!("https://me.example/a"),
-                ParamType::TextList { .. } => json!(["a", "b"]),
-                ParamType::Objects => json!([{}]),
-            };
-            inputs.insert(param.name.clone(), value);
+            inputs.insert(param.name.clone(), sample(&param.kind));
         }
         let origin = Origin::parse("https://api.example").unwrap();
         let outgoing = build(operation, &inputs, &origin).unwrap();
@@ -582,5 +586,43 @@ fn every_operation_can_be_asked_for_with_its_required_inputs() {
             .match_request(operation.method, path, &body)
             .unwrap();
         assert_eq!(catalog.get(found).name, operation.name);
+    }
+}
+
+/// What `setlist explain` says is sent besides the inputs is what is sent.
+#[test]
+fn nothing_is_sent_besides_inputs_defaults_and_what_the_catalog_names() {
+    let catalog = Catalog::builtin();
+    let origin = Origin::parse("https://api.example").unwrap();
+    for operation in &catalog.operations {
+        let others = operation.params.iter().map(|param| Some(&param.name));
+        for other in std::iter::once(None).chain(others) {
+            let is_given = |name: &str| {
+                let param = operation.param(name);
+                param.is_some_and(|param| param.required) || other.is_some_and(|it| it == name)
+            };
+            let given = operation.params.iter().filter(|it| is_given(&it.name));
+            let inputs = given.clone().map(|it| (it.name.clone(), sample(&it.kind)));
+            let outgoing = build(operation, &inputs.collect(), &origin).unwrap();
+            let Some(mut body) = outgoing.body else {
+                continue;
+            };
+            for param in given {
+                body.remove(&param.field);
+            }
+            let besides = operation.besides(&is_given);
+            let mut told: Map<_, _> = besides.into_iter().map(|it| (it.field, it.value)).collect();
+            for param in operation.params.iter().filter(|it| !is_given(&it.name)) {
+                if let (Some(default), None) = (&param.default, told.get(&param.field)) {
+                    told.insert(param.field.clone(), default.clone());
+                }
+            }
+            assert_eq!(
+                Value::Object(body),
+                Value::Object(told),
+                "{} {other:?}",
+                operation.name
+            );
+        }
     }
 }
