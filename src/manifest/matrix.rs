@@ -39,11 +39,16 @@ impl Matrix {
 
     /// Returns a key's value in a combination, counted from 0; the first key changes slowest.
     pub(super) fn value(&self, axis: usize, combination: u32) -> &Value {
+        &self.item(axis, combination).0
+    }
+
+    /// Returns a key's value in a combination, and where it stands.
+    pub(super) fn item(&self, axis: usize, combination: u32) -> &(Value, Span) {
         let later = self.axes[axis + 1..].iter().map(|axis| axis.values.len());
         let stride: usize = later.product();
         let values = &self.axes[axis].values;
         let combination = usize::try_from(combination).unwrap_or(usize::MAX);
-        &values[combination / stride % values.len()].0
+        &values[combination / stride % values.len()]
     }
 }
 

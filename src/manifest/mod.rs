@@ -19,7 +19,9 @@ mod include;
 mod json_schema;
 mod made;
 mod matrix;
+mod merged;
 mod options;
+mod origin;
 mod overlay;
 mod part;
 mod part_text;
@@ -41,6 +43,9 @@ mod sound_file;
 mod source;
 mod template;
 mod toml_text;
+mod trace;
+mod trace_rows;
+mod trace_values;
 mod tree;
 mod units;
 mod uploads;
@@ -54,6 +59,11 @@ pub use batch::{Draft, EntryInfo};
 pub use diagnostic::{MAX_SHOWN, Place, Problem, ProblemKind, Problems};
 pub use expand::Sink;
 pub use json_schema::{is_our_schema, json_schema};
+pub use json_schema::json_schema;
+pub use origin::{
+    Chosen, Ingredient, JobOrigins, Layer, ParamOrigin, ParamSource, RowOrigin, RowsOf, Teller,
+    ValueOrigin,
+};
 pub use part::Part;
 pub use settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
 pub use source::{Format, MAX_BYTES};

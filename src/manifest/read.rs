@@ -15,15 +15,15 @@ use super::diagnostic::{Problem, ProblemKind, Problems};
 use super::entries::{BatchReader, order, referred};
 use super::entry::{Defaults, Entry, Origin};
 use super::expand;
-use super::include::{Included, Includes};
-use super::options;
+use super::include::Included;
+use super::merged::Merged;
 use super::schema::{MANIFEST, Shape};
 use super::section::Section;
 use super::select::Selection;
 use super::settings::{BudgetSettings, LimitSettings, Manifest, ProviderSettings, WhenShort};
 use super::shelf::Shelf;
 use super::source::{Format, Source};
-use super::tree::{Member, Node, Tree};
+use super::tree::{Member, Node};
 use super::uploads::{Upload, add_uploads};
 
 impl Manifest {
@@ -165,19 +165,13 @@ impl Manifest {
         options: &ManifestOptions,
         catalog: &Catalog,
     ) -> Result<Self, Problems> {
-        let root = source.parse(format)?;
-        if !matches!(root.tree, Tree::Table(_)) {
-            let label = &source.label;
-            let message = match root.tree {
-                Tree::Null => format!("`{label}` is empty"),
-                _ => format!("`{label}` is {}, not a table of keys", root.kind()),
-            };
-            return Err(Problem::new(ProblemKind::Syntax, message).into());
-        }
         let mut problems = Problems::default();
-        let (mut root, included) = Includes::new(&mut source, &mut problems).read(root, folder);
-        let profiles = root.get("profile").map(|member| member.node.clone());
-        let asked = options::apply(&mut root, options, &mut source, &mut problems);
+        let Merged {
+            mut root,
+            profiles,
+            included,
+            asked,
+        } = Merged::read(&mut source, format, folder, options, &mut problems)?;
         let shared = shared(&root);
         let uploads = add_uploads(&mut root, catalog);
         let top = Section::read(&source, &root, MANIFEST, "", &mut problems);

@@ -67,6 +67,15 @@ impl Shelf {
             .map(|found| (found.file.sha256.clone(), found.path.clone()))
             .collect()
     }
+
+    /// Returns the names of the files found so far, by SHA-256 in hexadecimal.
+    pub(super) fn names(&self) -> BTreeMap<String, String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().filter_map(|(name, found)| {
+            Some((found.as_ref().ok()?.file.sha256.clone(), name.clone()))
+        });
+        found.collect()
+    }
 }
 
 fn read(folder: &Path, name: &str) -> Result<Found, Wrong> {
