@@ -408,6 +408,8 @@ pub(crate) enum Command {
     Check(commands::check::CheckArgs),
     /// Price a manifest and set it against the balance; sends and spends nothing
     Plan(commands::plan::PlanArgs),
+    /// Explain one job of a plan: where its values come from, what it costs, and why it is bought or not
+    Explain(commands::explain::ExplainArgs),
     /// Carry out a manifest; stops cleanly when credits run out
     Run(commands::run::RunArgs),
     /// Go on with a run that stopped or died; `ctl go` ends the pause of one that lives

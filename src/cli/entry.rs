@@ -54,6 +54,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Init(args) => commands::init::run(&args, context),
         Command::Check(args) => commands::check::run(&args, context),
         Command::Plan(args) => commands::plan::run(&args, context),
+        Command::Explain(args) => commands::explain::run(&args, context),
         Command::Run(args) => commands::run::run(&args, context),
         Command::Resume(args) => commands::resume::run(&args, context),
         Command::Status(args) => commands::status::run(&args, context),

@@ -59,7 +59,6 @@ pub use batch::{Draft, EntryInfo};
 pub use diagnostic::{MAX_SHOWN, Place, Problem, ProblemKind, Problems};
 pub use expand::Sink;
 pub use json_schema::{is_our_schema, json_schema};
-pub use json_schema::json_schema;
 pub use origin::{
     Chosen, Ingredient, JobOrigins, Layer, ParamOrigin, ParamSource, RowOrigin, RowsOf, Teller,
     ValueOrigin,

@@ -240,6 +240,16 @@ impl Plan {
         }
     }
 
+    /// Finds a job by its name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Ordinal> {
+        let is_named = |job: &PlannedJob| {
+            let entry = &self.entries[job.entry as usize].id;
+            name.starts_with(entry.as_str()) && job_id(entry, job.row, job.take).as_str() == name
+        };
+        self.jobs.iter().position(is_named).map(ordinal)
+    }
+
     /// Goes through all jobs, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = JobView<'_>> {
         (0..self.jobs.len()).map(|index| self.job(ordinal(index)))

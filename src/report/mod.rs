@@ -14,10 +14,13 @@ mod costs_view;
 mod credits_view;
 mod csv_cell;
 mod diff_view;
+mod explanation;
+mod explanation_text;
 mod job_row;
 mod json_object;
 mod late_refund;
 mod lessons;
+mod origin_words;
 mod plan_data;
 mod plan_view;
 mod run_json;
@@ -42,7 +45,13 @@ pub use costs_diff::{costs_diff_csv, costs_diff_json, costs_diff_text};
 pub use costs_view::{costs_json, costs_text};
 pub use credits_view::CreditsView;
 pub use diff_view::{diff_csv, diff_json, diff_text};
+pub use explanation::{
+    ExplainedChoice, ExplainedJob, ExplainedParam, ExplainedPrice, ExplainedPurchase,
+    ExplainedReference, ExplainedRow, ExplainedSave, JobExplanation,
+};
+pub use explanation_text::explanation_text;
 pub use lessons::{Lesson, learned, lessons, lessons_json, lessons_text};
+pub use origin_words::{Filling, Origin, Spot};
 pub use plan_data::{plan_csv, plan_json};
 pub use plan_view::{PlanView, plan_text};
 pub use run_json::{RunJson, run_of_json};

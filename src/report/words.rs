@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::model::Credits;
 
@@ -39,6 +40,16 @@ pub(super) fn span(span: Duration) -> String {
 /// Writes a time in UTC, RFC 3339, to the millisecond.
 pub(super) fn utc(time: Timestamp) -> String {
     format!("{time:.3}")
+}
+
+/// Writes a value as JSON, cut off where it gets long.
+pub(super) fn shortened(value: &Value) -> String {
+    const MOST: usize = 48;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
 }
 
 /// Text for a terminal: control characters are shown, not obeyed.

@@ -10,6 +10,7 @@ mod test_env;
 mod basics;
 mod budget;
 mod dates;
+mod explain;
 mod init;
 mod options;
 mod pace;

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod costs;
 pub(crate) mod credits;
 pub(crate) mod ctl;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod report;
