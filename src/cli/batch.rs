@@ -19,9 +19,11 @@ use crate::report::PlanView;
 
 use super::args::{ManifestArgs, ManifestFormat};
 use super::context::Context;
+use super::counter::Counter;
 use super::error::CommandError;
 use super::period::Period;
 use super::settings::{DEFAULT_RENEWS_ON, Layer, Settings};
+use super::ui::Ui;
 use super::{prices, provider, repeatable};
 
 /// A checked manifest with its settings and prices.
@@ -137,7 +139,12 @@ impl Batch {
     ///
     /// # Errors
     /// A usage error with every job that can't be bought.
-    pub(crate) fn plan(&self, paid: &dyn PaidJobs, fresh: bool) -> Result<Plan, CommandError> {
+    pub(crate) fn plan(
+        &self,
+        paid: &dyn PaidJobs,
+        fresh: bool,
+        ui: &Ui,
+    ) -> Result<Plan, CommandError> {
         let sources = Sources {
             provider: self.settings.provider.name,
             catalog: &self.catalog,
@@ -146,13 +153,15 @@ impl Batch {
             paid,
         };
         let list_is_certain = self.settings.is_in_process();
-        Ok(plan::build(
+        let mut counter = Counter::new(ui, "planning");
+        Ok(plan::build_watched(
             &self.manifest,
             sources,
             PlanOptions {
                 fresh,
                 list_is_certain,
             },
+            &mut |jobs| counter.show(jobs),
         )?)
     }
 

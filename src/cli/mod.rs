@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod context;
 mod control_socket;
+mod counter;
 mod drift;
 mod entry;
 mod error;

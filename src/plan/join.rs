@@ -12,6 +12,9 @@ use super::fit::Fit;
 use super::planned::Plan;
 use super::wishes::Needs;
 
+/// How many jobs are planned between two words on how many there are.
+const WATCHED_EVERY: u64 = 4096;
+
 /// Expands a manifest and plans its jobs.
 ///
 /// # Errors
@@ -21,8 +24,28 @@ pub fn build(
     sources: Sources<'_>,
     options: PlanOptions,
 ) -> Result<Plan, PlanError> {
+    build_watched(manifest, sources, options, &mut |_| ())
+}
+
+/// Does the same, and tells now and then how many jobs there are so far.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_watched(
+    manifest: &Manifest,
+    sources: Sources<'_>,
+    options: PlanOptions,
+    watch: &mut dyn FnMut(u64),
+) -> Result<Plan, PlanError> {
     let mut builder = Builder::new(&manifest.name, &manifest.digest, sources, options);
-    expand(manifest, sources.catalog, &mut |draft| builder.add(draft))?;
+    let mut jobs = 0_u64;
+    expand(manifest, sources.catalog, &mut |draft| {
+        jobs += 1;
+        if jobs.is_multiple_of(WATCHED_EVERY) {
+            watch(jobs);
+        }
+        builder.add(draft)
+    })?;
     builder.finish()
 }
 

@@ -45,7 +45,7 @@ pub use diff::{EntryDiff, PlanDiff};
 pub use enroll::{EnrollError, Enrollee, Enroller};
 pub use fit::{Fit, JobSum, LEFT_OUT};
 pub use job::{Disposition, JobView};
-pub use join::build;
+pub use join::{build, build_watched};
 pub use moved::{Moved, moved};
 pub use outlook::{Monthly, SpendDown, SpendDownError};
 pub use planned::{Chosen, Counts, ListHeader, Plan, PlanHeader, PlannedEntry, Subtotal};

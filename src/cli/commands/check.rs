@@ -9,8 +9,10 @@ use crate::catalog::Catalog;
 use super::super::args::ManifestArgs;
 use super::super::batch;
 use super::super::context::Context;
+use super::super::counter::Counter;
 use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
+use super::super::ui::Ui;
 
 /// Flags of `check`.
 #[derive(Debug, Args)]
@@ -25,7 +27,7 @@ pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CommandEr
     let checked = batch::read_manifest(&args.manifest, catalog).and_then(|mut manifest| {
         // Which day it is makes no difference to whether a manifest is right.
         manifest.set_run_date(TimeZone::UTC.to_datetime(context.now()).date());
-        let jobs = count_jobs(&manifest, catalog)?;
+        let jobs = count_jobs(&manifest, catalog, &context.ui)?;
         manifest.check_profiles(catalog)?;
         Ok((jobs, manifest))
     });
@@ -65,10 +67,13 @@ pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CommandEr
 fn count_jobs(
     manifest: &crate::manifest::Manifest,
     catalog: &Catalog,
+    ui: &Ui,
 ) -> Result<u64, CommandError> {
     let mut jobs = 0_u64;
+    let mut counter = Counter::new(ui, "checking");
     manifest.expand(catalog, &mut |_| {
         jobs += 1;
+        counter.show(jobs);
         std::ops::ControlFlow::Continue(())
     })?;
     Ok(jobs)

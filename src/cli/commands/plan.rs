@@ -307,8 +307,8 @@ pub(crate) fn judge(
 ) -> Result<Judged, CommandError> {
     let ledger = ledgers::look(context)?;
     let plan = match &ledger {
-        Some(ledger) => batch.plan(ledger.paid(&batch.account)?.as_ref(), fresh)?,
-        None => batch.plan(&(), fresh)?,
+        Some(ledger) => batch.plan(ledger.paid(&batch.account)?.as_ref(), fresh, &context.ui)?,
+        None => batch.plan(&(), fresh, &context.ui)?,
     };
     batch.judge(plan, balance, ledger.as_ref(), batch.start(context))
 }

@@ -24,6 +24,7 @@ use super::super::batch::{Batch, Judged};
 use super::super::config::KeySource;
 use super::super::connect::{self, Connection, Rehearsal};
 use super::super::context::Context;
+use super::super::counter::Counter;
 use super::super::error::CommandError;
 use super::super::exit::{self, Exit};
 use super::super::lock::{self, Lock};
@@ -32,6 +33,7 @@ use super::super::publish::publisher;
 use super::super::saved::Making;
 use super::super::session::Session;
 use super::super::settings::Layer;
+use super::super::ui::Ui;
 use super::super::{ledgers, repeatable, reports};
 use super::plan;
 
@@ -109,7 +111,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
     let balance = runtime.block_on(connection.balance())?;
     let now = connection.clock.now();
     let planned = |fresh| {
-        let plan = batch.plan(ledger.paid(&batch.account)?.as_ref(), fresh)?;
+        let plan = batch.plan(ledger.paid(&batch.account)?.as_ref(), fresh, &context.ui)?;
         batch.judge(plan, Some(balance), Some(&ledger), now)
     };
     let judged = match &saved {
@@ -148,7 +150,15 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CommandErro
             saved.as_ref().map_or(args.fresh, |saved| saved.head.fresh),
         ),
     };
-    enrol(&ledger, &runtime, new_run, &judged, &batch, &connection)?;
+    enrol(
+        &ledger,
+        &runtime,
+        new_run,
+        &judged,
+        &batch,
+        &connection,
+        &context.ui,
+    )?;
     drop((judged, saved));
     let session = Session {
         context,
@@ -331,11 +341,12 @@ fn enrol(
     judged: &Judged,
     batch: &Batch,
     connection: &Connection,
+    ui: &Ui,
 ) -> Result<(), CommandError> {
     let id = run.id.clone();
     let now = connection.clock.now();
     let head = ledger.enroll(run, now);
-    let outcome = enrol_jobs(ledger, runtime, &id, head, judged, batch);
+    let outcome = enrol_jobs(ledger, runtime, &id, head, judged, batch, ui);
     if outcome.is_err() {
         // The first failure is the one to tell; a run left Enrolling never sends anything.
         drop(runtime.block_on(ledger.discard(&id, now)));
@@ -350,6 +361,7 @@ fn enrol_jobs(
     head: impl Future<Output = Result<(), LedgerError>>,
     judged: &Judged,
     batch: &Batch,
+    ui: &Ui,
 ) -> Result<(), CommandError> {
     let mut head = Box::pin(head.fuse());
     // Asked for together, the head and the first jobs are one commit.
@@ -367,7 +379,9 @@ fn enrol_jobs(
     let mut stored: Result<(), LedgerError> = Ok(());
     let fit = judged.fit.as_ref();
     let plan = &judged.plan;
+    let mut counter = Counter::new(ui, "recording");
     plan.jobs(&batch.manifest, &batch.catalog, &mut |enrollee| {
+        counter.show(u64::from(enrollee.job.ordinal.0));
         let left_out = fit.is_some_and(|fit| fit.leaves_out(enrollee.job.ordinal));
         let left_out = left_out.then(|| LEFT_OUT.to_owned());
         chunk.push(Enrolment {
