@@ -280,6 +280,7 @@ contract! {
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     a_refund_may_come_after_the_next_checkpoint
     a_refund_may_come_after_the_job_was_bought_again
+    what_was_lost_before_a_restart_keeps_its_task
     whoever_took_credits_may_take_more
     an_upload_that_was_forgotten_is_not_reused
     what_a_job_was_charged_alone_is_kept_with_it
@@ -1562,6 +1563,38 @@ async fn a_refund_may_come_after_the_job_was_bought_again(ledger: &Ledger) {
     // Charged for the one in doubt, and the refund of what it replaces came late: it looks as if nothing was charged.
     let weighed = weigh(ledger, 90).await;
     assert!(weighed.awaits_refund && weighed.judge().is_err());
+}
+
+async fn what_was_lost_before_a_restart_keeps_its_task(ledger: &Ledger) {
+    let run = ready(ledger, cap(100), vec![new_job(0, 10)]).await;
+    let task = |name: &str| JobEvent::Accept {
+        task: Some(TaskId::new(name)),
+    };
+    for (name, refunded) in [("first", false), ("second", true), ("third", false)] {
+        assert_eq!(hold(ledger, &run, 1).await.0, vec![0]);
+        let failed = vec![JobEvent::Send, task(name), fail(refunded)];
+        record(ledger, &run, 0, failed).await.unwrap();
+        record(ledger, &run, 0, vec![JobEvent::Restart])
+            .await
+            .unwrap();
+    }
+    assert_eq!(hold(ledger, &run, 1).await.0, vec![0]);
+    buy(ledger, &run, 0).await;
+    let told = job(ledger, &run, 0);
+    let losses: Vec<_> = told.past_losses.iter().collect();
+    let tasks = losses.iter().map(|loss| loss.task_id.clone().unwrap());
+    assert_eq!(
+        tasks.collect::<Vec<_>>(),
+        [TaskId::new("first"), TaskId::new("third")]
+    );
+    assert!(losses.iter().all(|loss| {
+        loss.credits == credits(10) && loss.sent_at.is_some() && loss.error == Some(words())
+    }));
+    assert_eq!(
+        (told.charged, told.refunded, told.task_id.is_some()),
+        (credits(40), credits(10), true)
+    );
+    ledger.verify().unwrap();
 }
 
 async fn whoever_took_credits_may_take_more(ledger: &Ledger) {

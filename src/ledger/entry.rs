@@ -25,7 +25,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{CreditError, Credits, JobState, TaskId};
+use crate::model::{CreditError, Credits, JobState, PastLoss, TaskId};
 
 use super::command::{JobEvent, LedgerError};
 
@@ -191,6 +191,8 @@ pub(super) struct Entry {
     pub past_refunded: Credits,
     /// When the last request was sent that cost something before the last restart that was not refunded.
     pub past_sent_at: Option<Timestamp>,
+    /// The purchases before a restart that were not refunded.
+    pub past_losses: Vec<PastLoss>,
     /// Requests sent.
     pub attempts: u32,
     /// When the request left that was accepted, or may have been.
@@ -229,6 +231,7 @@ impl Entry {
             past_charged: Credits::ZERO,
             past_refunded: Credits::ZERO,
             past_sent_at: None,
+            past_losses: Vec::new(),
             attempts: 0,
             submitted_at: None,
             finished_at: None,
@@ -374,8 +377,15 @@ impl Entry {
                 booking.submitted_at = self.submitted_at;
             }
             JobEvent::Restart => {
-                if self.refunded < self.charged {
+                let credits = self.refunded.short_of(self.charged);
+                if !credits.is_zero() {
                     self.past_sent_at = self.submitted_at;
+                    self.past_losses.push(PastLoss {
+                        task_id: self.task_id.clone(),
+                        credits,
+                        sent_at: self.submitted_at,
+                        error: self.error.clone(),
+                    });
                 }
                 self.past_charged = self.past_charged.plus(std::mem::take(&mut self.charged))?;
                 self.past_refunded = self
@@ -409,6 +419,7 @@ impl Entry {
         let is_bought = matches!(state, S::Accepted | S::Failed | S::Lost) || has_own_result;
         let was_sent = is_bought || matches!(state, S::Sent | S::InDoubt);
         let is_whole_refund = state == S::Failed && self.refunded == self.charged;
+        let lost = Credits::sum(self.past_losses.iter().map(|loss| loss.credits));
         let amount = |applies: bool| if applies { self.cost } else { Credits::ZERO };
         let laws = [
             (self.held == amount(state.holds_credits()), "held"),
@@ -419,6 +430,10 @@ impl Entry {
             (
                 self.attempts > 0 || self.past_charged.is_zero(),
                 "charged before",
+            ),
+            (
+                lost == self.past_charged.minus(self.past_refunded),
+                "lost before",
             ),
             (
                 self.past_sent_at.is_some() == (self.past_refunded < self.past_charged),

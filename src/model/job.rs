@@ -200,6 +200,19 @@ pub enum Reuse {
     },
 }
 
+/// A purchase that failed and was not refunded, after which its job was bought again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastLoss {
+    /// The provider's task.
+    pub task_id: Option<TaskId>,
+    /// Credits charged and not given back.
+    pub credits: Credits,
+    /// When its request left.
+    pub sent_at: Option<Timestamp>,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
 /// A job as the ledger tells of it: the row of `spend.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobRecord {
@@ -215,6 +228,8 @@ pub struct JobRecord {
     pub charged: Credits,
     /// Credits given back by the provider.
     pub refunded: Credits,
+    /// What of that was lost before it was bought again, the earliest first.
+    pub past_losses: Vec<PastLoss>,
     /// How many times a request was sent.
     pub attempts: u32,
     /// The provider's task.

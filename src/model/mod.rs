@@ -22,7 +22,7 @@ pub use cutoff::Cutoff;
 pub use event::{RunEvent, StopCause};
 pub use ids::{AccountId, Fingerprint, JobId, Ordinal, RunId, TaskId};
 pub use input::{FileInput, Input, InputError, JobRef, Part};
-pub use job::{Family, JobRecord, JobState, NewJob, Reuse};
+pub use job::{Family, JobRecord, JobState, NewJob, PastLoss, Reuse};
 pub use manifest_options::ManifestOptions;
 pub use plan_input::{PaidJob, PaidJobs, PaidState};
 pub use result::{Download, JobResult, PathError, ResultPath, Step};

@@ -1,33 +1,55 @@
 //! Which jobs are worth a word with the provider: charged, and nothing usable to show for it.
 
-use crate::model::{Credits, JobRecord, JobState};
+use crate::model::{Credits, JobRecord, JobState, PastLoss};
 
-/// A charge to ask back.
+/// A charge to ask back: one purchase of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
-    /// What was charged and not given back.
-    pub(super) credits: Credits,
+pub(super) struct Claim<'a> {
+    /// What was charged.
+    pub(super) charged: Credits,
+    /// What of it was given back.
+    pub(super) refunded: Credits,
     /// What is wrong.
     pub(super) reason: &'static str,
+    /// The purchase, if the job was bought again since.
+    pub(super) past: Option<&'a PastLoss>,
 }
 
-impl Claim {
-    /// Finds the claim a job gives rise to.
+impl<'a> Claim<'a> {
+    /// Finds the claims a job gives rise to: for what was bought before a restart, and for what was bought last.
     ///
     /// A result that is only not saved yet is none: a resume fetches it.
-    pub(super) fn of(record: &JobRecord) -> Option<Self> {
+    pub(super) fn all_of(record: &'a JobRecord) -> impl Iterator<Item = Self> {
+        let past = record.past_losses.iter().map(|loss| Self {
+            charged: loss.credits,
+            refunded: Credits::ZERO,
+            reason: "failed, bought again, not refunded",
+            past: Some(loss),
+        });
+        past.chain(Self::of_last(record))
+    }
+
+    fn of_last(record: &JobRecord) -> Option<Self> {
         let reason = match record.state {
             JobState::Failed => "failed, not refunded",
             JobState::Lost => "lost",
-            // What was bought before a restart.
-            state if state.ended_badly() => "charged before, not refunded",
             // The error of a saved job is what is wrong with its files.
             JobState::Saved if record.error.is_some() => "unusable file",
             _ => return None,
         };
-        // A refund above the charge would be the provider's gift, not a claim.
-        let credits = record.refunded.short_of(record.charged);
-        (!credits.is_zero()).then_some(Self { credits, reason })
+        let lost = record.past_losses.iter().map(|loss| loss.credits);
+        let claim = Self {
+            charged: lost.fold(record.charged, |left, loss| loss.short_of(left)),
+            refunded: record.refunded,
+            reason,
+            past: None,
+        };
+        (!claim.credits().is_zero()).then_some(claim)
+    }
+
+    /// Returns what was charged and not given back; a refund above the charge would be the provider's gift, not a claim.
+    pub(super) fn credits(&self) -> Credits {
+        self.refunded.short_of(self.charged)
     }
 }
 
@@ -36,32 +58,58 @@ mod tests {
     use super::super::fixture::{credits, job};
     use super::*;
 
-    fn claimed(state: JobState, charged: u64, refunded: u64, error: Option<&str>) -> Option<Claim> {
+    type Told = Vec<(u64, &'static str)>;
+
+    fn claims(record: &JobRecord) -> Told {
+        Claim::all_of(record)
+            .map(|claim| (claim.credits().get(), claim.reason))
+            .collect()
+    }
+
+    fn claimed(state: JobState, charged: u64, refunded: u64, error: Option<&str>) -> Told {
         let mut record = job(0, "song", state);
         (record.charged, record.refunded) = (credits(charged), credits(refunded));
         record.error = error.map(str::to_owned);
-        Claim::of(&record)
+        claims(&record)
     }
 
     #[test]
     fn a_claim_is_what_was_charged_for_nothing_usable() {
         use JobState as S;
-        let claim = |number, reason| {
-            let credits = credits(number);
-            Some(Claim { credits, reason })
-        };
-        let lost = claim(10, "failed, not refunded");
+        let lost = [(10, "failed, not refunded")];
         assert_eq!(claimed(S::Failed, 10, 0, Some("no")), lost);
-        assert_eq!(claimed(S::Failed, 10, 10, Some("no")), None);
-        assert_eq!(claimed(S::Failed, 10, 12, Some("no")), None);
-        assert_eq!(claimed(S::Lost, 10, 0, None), claim(10, "lost"));
-        let before = claim(10, "charged before, not refunded");
-        assert_eq!(claimed(S::Refused, 20, 10, Some("no")), before);
+        assert_eq!(claimed(S::Failed, 10, 10, Some("no")), []);
+        assert_eq!(claimed(S::Failed, 10, 12, Some("no")), []);
+        assert_eq!(claimed(S::Lost, 10, 0, None), [(10, "lost")]);
         let defect = Some("`a.wav`: is silent");
-        assert_eq!(claimed(S::Saved, 10, 0, defect), claim(10, "unusable file"));
-        assert_eq!(claimed(S::Saved, 0, 0, defect), None, "reused, not bought");
-        assert_eq!(claimed(S::Saved, 10, 0, None), None);
-        assert_eq!(claimed(S::Succeeded, 10, 0, Some("not saved")), None);
-        assert_eq!(claimed(S::InDoubt, 0, 0, Some("no answer")), None);
+        let unusable = [(10, "unusable file")];
+        assert_eq!(claimed(S::Saved, 10, 0, defect), unusable);
+        assert_eq!(claimed(S::Saved, 0, 0, defect), [], "reused, not bought");
+        assert_eq!(claimed(S::Saved, 10, 0, None), []);
+        assert_eq!(claimed(S::Succeeded, 10, 0, Some("not saved")), []);
+        assert_eq!(claimed(S::InDoubt, 0, 0, Some("no answer")), []);
+    }
+
+    #[test]
+    fn what_was_lost_before_a_job_was_bought_again_stays_a_claim_of_its_own() {
+        use JobState as S;
+        let before = (10, "failed, bought again, not refunded");
+        for (state, charged, refunded, all) in [
+            (S::Planned, 10, 0, vec![before]),
+            (S::Refused, 10, 0, vec![before]),
+            (S::Saved, 20, 0, vec![before]),
+            (S::Failed, 20, 10, vec![before]),
+            (S::Failed, 20, 0, vec![before, (10, "failed, not refunded")]),
+        ] {
+            let mut record = job(0, "song", state);
+            (record.charged, record.refunded) = (credits(charged), credits(refunded));
+            record.past_losses.push(PastLoss {
+                task_id: None,
+                credits: credits(10),
+                sent_at: None,
+                error: None,
+            });
+            assert_eq!(claims(&record), all, "{state}");
+        }
     }
 }

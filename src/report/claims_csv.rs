@@ -1,4 +1,4 @@
-//! `claims.csv`: one row per job that was charged without a usable result, with what a provider's support asks for.
+//! `claims.csv`: one row per purchase that was charged without a usable result, with what a provider's support asks for.
 //!
 //! In the same form as `spend.csv`: RFC 4180, times in UTC, lists joined by `;`, and no cell that is a formula.
 
@@ -44,22 +44,26 @@ impl<'a, W: Write> ClaimsCsv<'a, W> {
         Ok(Self { run, out })
     }
 
-    /// Writes a job's row, if there is something to claim.
+    /// Writes a row for each purchase of a job with something to claim.
     ///
     /// # Errors
     /// When the writer fails.
     pub fn add(&mut self, record: &JobRecord) -> io::Result<()> {
-        let Some(claim) = Claim::of(record) else {
-            return Ok(());
-        };
-        let row = JobRow::new(self.run, record);
+        Claim::all_of(record).try_for_each(|claim| self.write(record, &claim))
+    }
+
+    fn write(&mut self, record: &JobRecord, claim: &Claim<'_>) -> io::Result<()> {
+        let mut row = JobRow::new(self.run, record);
+        if let Some(loss) = claim.past {
+            row = row.of_loss(loss);
+        }
         let cells = [
             inert(record.run.as_str()),
             inert(row.id),
             inert(row.operation),
             row.price.to_string().into(),
-            row.charged.to_string().into(),
-            row.refunded.to_string().into(),
+            claim.charged.to_string().into(),
+            claim.refunded.to_string().into(),
             inert(row.task_id.unwrap_or_default()),
             inert(&row.clip_ids.join(";")).into_owned().into(),
             row.submitted_at.unwrap_or_default().into(),

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::{Credits, Family, Fingerprint, JobRecord, JobState, Ordinal, Reuse, RunRecord};
+use crate::model::{
+    Credits, Family, Fingerprint, JobRecord, JobState, Ordinal, PastLoss, Reuse, RunRecord,
+};
 
 use super::words::utc;
 
@@ -58,6 +60,21 @@ impl<'a> JobRow<'a> {
             error: record.error.as_deref(),
             inputs: inputs(record),
             result: result.as_ref().map(|result| &result.fields),
+        }
+    }
+}
+
+impl<'a> JobRow<'a> {
+    /// Shows an earlier purchase of the job instead of the last one.
+    pub(super) fn of_loss(self, loss: &'a PastLoss) -> Self {
+        Self {
+            task_id: loss.task_id.as_ref().map(|task| task.as_str()),
+            clip_ids: &[],
+            submitted_at: loss.sent_at.map(utc),
+            finished_at: None,
+            files: &[],
+            error: loss.error.as_deref(),
+            ..self
         }
     }
 }

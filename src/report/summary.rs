@@ -297,7 +297,7 @@ impl Summary {
     }
 
     fn note_trouble(&mut self, record: &JobRecord) -> Result<(), CreditError> {
-        let lost = Claim::of(record).map_or(Credits::ZERO, |claim| claim.credits);
+        let lost = Credits::sum(Claim::all_of(record).map(|claim| claim.credits()))?;
         if !lost.is_zero() {
             self.claims += 1;
             self.claimed = self.claimed.plus(lost)?;

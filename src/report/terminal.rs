@@ -61,6 +61,7 @@ pub fn summary_quiet(run: &RunRecord, summary: &Summary) -> String {
         && summary.bad() == 0
         && summary.in_state(JobState::InDoubt) == 0
         && summary.troubles.is_empty()
+        && summary.claims == 0
         && summary.unexplained.is_none_or(|drift| drift.get() == 0);
     if is_well {
         return String::new();

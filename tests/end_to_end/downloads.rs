@@ -33,6 +33,27 @@ fn parts_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+#[test]
+fn what_was_lost_before_a_job_was_bought_again_is_still_claimed() {
+    let sim = Sim::new(500, &["--no-refunds", "--faults", "failed-clips@1"]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("again", 1));
+    world.run(&["run", "m.toml"]).expect(1);
+    let first = claims(&world, "again");
+    assert_eq!(first[0]["claim"], "failed, not refunded");
+    let done = world.run(&["resume", "--retry-failed"]).expect(0);
+    assert_eq!(sim.audit().charged(), 20);
+    assert!(done.stderr.contains("1 job, 10 credits, in "), "{done:#?}");
+    let rows = claims(&world, "again");
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!(rows[0]["claim"], "failed, bought again, not refunded");
+    for known in ["job", "task_id", "charged", "submitted_at", "evidence"] {
+        assert_eq!(rows[0][known], first[0][known]);
+    }
+    assert!(!first[0]["task_id"].is_empty());
+    assert_ne!(world.spend("again")[0]["task_id"], first[0]["task_id"]);
+}
+
 fn unusable(fault: &str, why: &str) {
     let sim = Sim::new(
         500,

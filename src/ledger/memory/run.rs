@@ -314,6 +314,7 @@ pub(super) fn job_record(run: &RunId, job: &Job) -> Result<JobRecord, LedgerErro
         held: entry.held,
         charged: entry.total_charged()?,
         refunded: entry.total_refunded()?,
+        past_losses: entry.past_losses.clone(),
         attempts: entry.attempts,
         task_id: entry.task_id.clone(),
         result: job.result.clone(),

@@ -65,6 +65,7 @@ CREATE TABLE jobs (
     past_charged  INTEGER NOT NULL DEFAULT 0,                        -- before a restart
     past_refunded INTEGER NOT NULL DEFAULT 0 CHECK (past_refunded BETWEEN 0 AND past_charged),
     past_sent_at  INTEGER,                                           -- the last request that cost part of that
+    past_losses   TEXT,                                              -- those that were not refunded, each with its task
     attempts      INTEGER NOT NULL DEFAULT 0,
     submitted_at  INTEGER,
     finished_at   INTEGER,

@@ -308,6 +308,7 @@ fn job_record(run: &RunId, row: &Row<'_>) -> Result<JobRecord, Trouble> {
         held: entry.held,
         charged: entry.total_charged()?,
         refunded: entry.total_refunded()?,
+        past_losses: entry.past_losses,
         attempts: entry.attempts,
         task_id: entry.task_id,
         result: result.as_deref().map(from_json).transpose()?,

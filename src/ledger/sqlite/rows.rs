@@ -85,10 +85,10 @@ pub(super) fn maybe_list<T: Serialize>(items: &[T]) -> Result<Option<String>, Le
 
 /// The columns of an [`Entry`], for a query that calls `jobs` by the name `j`; [`entry`] reads them.
 pub(super) const ENTRY_COLUMNS: &str = "j.state, j.cost, j.reused, j.blocked, j.stage, j.held, \
-     j.charged, j.refunded, j.past_charged, j.past_refunded, j.past_sent_at, j.attempts, j.submitted_at, \
+     j.charged, j.refunded, j.past_charged, j.past_refunded, j.past_sent_at, j.past_losses, j.attempts, j.submitted_at, \
      j.finished_at, j.task_id, j.error";
 /// How many columns that is.
-pub(super) const ENTRY_WIDTH: usize = 16;
+pub(super) const ENTRY_WIDTH: usize = 17;
 
 /// Reads an entry from the first columns of a row, and checks that it makes sense.
 pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Trouble> {
@@ -107,11 +107,12 @@ pub(super) fn entry(row: &Row<'_>) -> Result<Entry, Trouble> {
         past_charged: credits(row.get(8)?)?,
         past_refunded: credits(row.get(9)?)?,
         past_sent_at: maybe_time(row.get(10)?)?,
-        attempts: row.get(11)?,
-        submitted_at: maybe_time(row.get(12)?)?,
-        finished_at: maybe_time(row.get(13)?)?,
-        task_id: row.get::<_, Option<String>>(14)?.map(TaskId::new),
-        error: row.get(15)?,
+        past_losses: list(row.get::<_, Option<String>>(11)?.as_deref())?,
+        attempts: row.get(12)?,
+        submitted_at: maybe_time(row.get(13)?)?,
+        finished_at: maybe_time(row.get(14)?)?,
+        task_id: row.get::<_, Option<String>>(15)?.map(TaskId::new),
+        error: row.get(16)?,
     };
     entry
         .check()
@@ -133,7 +134,7 @@ pub(super) fn write_entry(
     before: &Entry,
     after: &Entry,
 ) -> Result<(), Trouble> {
-    let values: [&dyn ToSql; 15] = [
+    let values: [&dyn ToSql; 16] = [
         &run,
         &job.0,
         &after.state.as_str(),
@@ -149,9 +150,10 @@ pub(super) fn write_entry(
         &amount(after.past_charged)?,
         &amount(after.past_refunded)?,
         &after.past_sent_at.map(Timestamp::as_microsecond),
+        &maybe_list(&after.past_losses)?,
     ];
     let (update, width) = if before.stage() != after.stage() {
-        (UPDATE_STAGE, 15)
+        (UPDATE_STAGE, 16)
     } else if before.held != after.held {
         (UPDATE_HELD, 11)
     } else {
@@ -171,7 +173,7 @@ const UPDATE_HELD: &str = "UPDATE jobs SET state = ?3, charged = ?4, refunded = 
 /// What was paid before a restart changes only by a restart, and that changes the stage.
 const UPDATE_STAGE: &str = "UPDATE jobs SET state = ?3, charged = ?4, refunded = ?5, attempts = ?6, \
      submitted_at = ?7, finished_at = ?8, task_id = ?9, error = ?10, held = ?11, stage = ?12, \
-     past_charged = ?13, past_refunded = ?14, past_sent_at = ?15 WHERE run = ?1 AND ordinal = ?2";
+     past_charged = ?13, past_refunded = ?14, past_sent_at = ?15, past_losses = ?16 WHERE run = ?1 AND ordinal = ?2";
 
 /// What requests about a run need to know of it.
 #[derive(Clone, Debug)]
