@@ -191,6 +191,24 @@ fn rows_that_no_step_leads_to_are_found() {
     }
 }
 
+#[test]
+fn a_loss_that_was_forgotten_is_found() {
+    let fail = JobEvent::Fail {
+        error: "no".to_owned(),
+        refunded: false,
+    };
+    let accept = JobEvent::Accept { task: None };
+    let (entry, _) = after(&[JobEvent::Send, accept, fail, JobEvent::Restart]);
+    for tamper in [
+        |entry: &mut Entry| entry.past_losses.clear(),
+        |entry: &mut Entry| entry.past_sent_at = None,
+    ] {
+        let mut tampered = entry.clone();
+        tamper(&mut tampered);
+        assert!(tampered.check().is_err());
+    }
+}
+
 proptest! {
     #[test]
     fn every_legal_chain_leads_to_an_entry_that_makes_sense(

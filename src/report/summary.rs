@@ -104,7 +104,7 @@ pub struct Summary {
     pub twins: u64,
     /// What they would have cost.
     pub saved_by_twins: Credits,
-    /// Jobs that were charged, gave nothing usable, and did not get it all back: the rows of `claims.csv`.
+    /// Jobs that were charged for something unusable and did not get it all back: those in `claims.csv`.
     pub claims: u64,
     /// Credits charged for them.
     pub claimed: Credits,
@@ -290,9 +290,14 @@ impl Summary {
             let charge = Charge::of(&record.job.operation, price, &record.job.inputs);
             *self.charges.entry(charge).or_default() += times;
         }
-        let left = record.refunded.short_of(charged);
-        if matches!(record.state, JobState::Failed | JobState::Lost) && !left.is_zero() {
-            *self.unrefunded.entry(left).or_default() += 1;
+        // Each purchase would be given back by itself.
+        let past = record.past_losses.iter().map(|loss| loss.credits);
+        let before = past.clone().fold(charged, |left, loss| loss.short_of(left));
+        let last = record.refunded.short_of(before);
+        let is_lost = matches!(record.state, JobState::Failed | JobState::Lost);
+        let last = Some(last).filter(|last| is_lost && !last.is_zero());
+        for lost in past.chain(last) {
+            *self.unrefunded.entry(lost).or_default() += 1;
         }
     }
 

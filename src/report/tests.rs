@@ -657,3 +657,27 @@ proptest! {
         prop_assert_eq!(summary.states.values().sum::<u64>(), summary.jobs);
     }
 }
+
+#[test]
+fn a_late_refund_may_be_for_a_purchase_before_the_last() {
+    // Failed, bought again for as much, and the first charge was given back after all.
+    for (state, charged) in [(JobState::Saved, 20), (JobState::Failed, 20)] {
+        let mut run = run(RunState::Finished);
+        let mut record = job(0, "song", state);
+        record.charged = credits(charged);
+        record.past_losses.push(crate::model::PastLoss {
+            task_id: None,
+            credits: credits(10),
+            sent_at: None,
+            error: None,
+        });
+        run.totals.charged = credits(charged);
+        (run.opening, run.closing) = (Some(credits(100)), Some(credits(100 - charged + 10)));
+        let mut summary = summed(&run, &[record]);
+        summary.explain(&Known::default());
+        let found = summary.explanation.unwrap();
+        let words = found.likely.first().map(|cause| cause.words());
+        let words = words.unwrap_or_default();
+        assert!(words.contains("late"), "{state}: {words:?}");
+    }
+}
