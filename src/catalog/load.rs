@@ -10,8 +10,8 @@ use crate::model::Family;
 
 use super::gives::ResultField;
 use super::operation::{
-    Availability, Catalog, CatalogError, Choice, ChoiceOption, GuideRow, Kind, Method, Operation,
-    OperationId, Param, PollShape,
+    Availability, Catalog, CatalogError, Choice, ChoiceOption, FileProblem, GuideRow, Kind, Method,
+    Operation, OperationId, Param, PollShape,
 };
 use super::param::{self, Lists};
 use super::raw::{
@@ -44,7 +44,7 @@ impl Catalog {
             file: label.to_owned(),
             message: error.to_string(),
         })?;
-        let nowhere = |_: &Spanned<String>| String::new();
+        let nowhere = |_: &Spanned<String>| None;
         Self::assemble(raw, &nowhere)
             .map(|catalog| Self {
                 digest: digest(text),
@@ -52,6 +52,7 @@ impl Catalog {
             })
             .map_err(|problems| CatalogError::Problems {
                 file: label.to_owned(),
+                text: text.to_owned(),
                 problems,
             })
     }
@@ -59,8 +60,8 @@ impl Catalog {
     /// Checks what was read and puts it together; `place` says where a name stands, as a problem begins.
     pub(super) fn assemble(
         raw: CatalogRaw,
-        place: &dyn Fn(&Spanned<String>) -> String,
-    ) -> Result<Self, Vec<String>> {
+        place: &dyn Fn(&Spanned<String>) -> Option<usize>,
+    ) -> Result<Self, Vec<FileProblem>> {
         let mut problems = Vec::new();
         let sets = load_sets(&raw.sets, &raw.lists, place, &mut problems);
         let mut operations = Vec::with_capacity(raw.operations.len());
@@ -68,19 +69,25 @@ impl Catalog {
         for raw_operation in &raw.operations {
             let (at, name) = (place(&raw_operation.name), raw_operation.name.get_ref());
             if !names.insert(name.as_str()) {
-                problems.push(format!("{at}operation `{name}` is there twice"));
+                problems.push(FileProblem::new(
+                    at,
+                    format!("operation `{name}` is there twice"),
+                ));
             }
             match load_operation(raw_operation, &raw, &sets) {
                 Ok(operation) => operations.push(operation),
-                Err(found) => problems.extend(
-                    found
-                        .into_iter()
-                        .map(|problem| format!("{at}operation `{name}`: {problem}")),
-                ),
+                Err(found) => {
+                    problems.extend(found.into_iter().map(|problem| {
+                        FileProblem::new(at, format!("operation `{name}`: {problem}"))
+                    }))
+                }
             }
         }
         if u16::try_from(operations.len()).is_err() {
-            problems.push("there are more operations than can be counted".to_owned());
+            problems.push(FileProblem::new(
+                None,
+                "there are more operations than can be counted",
+            ));
         }
         if !problems.is_empty() {
             // Choices are left unread: they point at operations that are perhaps missing only for now.
@@ -118,8 +125,8 @@ struct Set<'a> {
 fn load_sets<'a>(
     raw: &'a [SetRaw],
     lists: &Lists,
-    place: &dyn Fn(&Spanned<String>) -> String,
-    problems: &mut Vec<String>,
+    place: &dyn Fn(&Spanned<String>) -> Option<usize>,
+    problems: &mut Vec<FileProblem>,
 ) -> BTreeMap<&'a str, Set<'a>> {
     let mut sets = BTreeMap::new();
     for set in raw {
@@ -128,7 +135,9 @@ fn load_sets<'a>(
         for raw_param in &set.params {
             match param::check(raw_param, lists) {
                 Ok(checked) => params.push(checked),
-                Err(problem) => problems.push(format!("{at}set `{name}`: {problem}")),
+                Err(problem) => {
+                    problems.push(FileProblem::new(at, format!("set `{name}`: {problem}")))
+                }
             }
         }
         let checked = Set {
@@ -137,7 +146,7 @@ fn load_sets<'a>(
             conflicts: &set.conflicts,
         };
         if sets.insert(name.as_str(), checked).is_some() {
-            problems.push(format!("{at}set `{name}` is there twice"));
+            problems.push(FileProblem::new(at, format!("set `{name}` is there twice")));
         }
     }
     sets
@@ -286,13 +295,15 @@ fn load_choices(
     raw: &[ChoiceRaw],
     operations: &[Operation],
     names: &BTreeSet<&str>,
-    place: &dyn Fn(&Spanned<String>) -> String,
-) -> Result<Vec<Choice>, Vec<String>> {
+    place: &dyn Fn(&Spanned<String>) -> Option<usize>,
+) -> Result<Vec<Choice>, Vec<FileProblem>> {
     let mut problems = Vec::new();
     let mut choices = Vec::with_capacity(raw.len());
     for choice in raw {
         let name = choice.name.get_ref();
-        let at = |problem: String| format!("{}choice `{name}`: {problem}", place(&choice.name));
+        let at = |problem: String| {
+            FileProblem::new(place(&choice.name), format!("choice `{name}`: {problem}"))
+        };
         if names.contains(name.as_str()) {
             problems.push(at("an operation has that name".to_owned()));
         }

@@ -24,7 +24,7 @@ pub use costs::{BEYOND_GUIDE, CostRow, cost_rows, render_costs};
 pub use gives::{ReferenceError, ResultField};
 pub use nearest::{nearest, nearest_few};
 pub use operation::{
-    Added, Availability, Catalog, CatalogError, Choice, ChoiceOption, GuideRow, Kind, Method,
-    Operation, OperationId, Param, ParamType, PollShape, ResultKind, SIMULATOR,
+    Added, Availability, Catalog, CatalogError, Choice, ChoiceOption, FileProblem, GuideRow, Kind,
+    Method, Operation, OperationId, Param, ParamType, PollShape, ResultKind, SIMULATOR,
 };
 pub use price::{Basis, Condition, PriceEntry, PriceList, PriceLists, Priced};

@@ -1,5 +1,6 @@
 //! Operations: names, parameters with limits, endpoint, and what a call gives. Types only; `load` makes them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -277,20 +278,24 @@ pub enum CatalogError {
         message: String,
     },
     /// The text can be read, and what it says is wrong: everything that is, at once.
-    #[error("{file}: {}", problems.join("; "))]
+    #[error("{file}: {}", joined(problems))]
     Problems {
         /// Which file.
         file: String,
-        /// What is wrong, one sentence each.
-        problems: Vec<String>,
+        /// Its text.
+        text: String,
+        /// What is wrong.
+        problems: Vec<FileProblem>,
     },
     /// A file that adds to the catalog can be read, and what it says is wrong: everything that is, at once.
-    #[error("{file}: {}", problems.join("; "))]
+    #[error("{file}: {}", joined(problems))]
     Overlay {
         /// Which file.
         file: String,
-        /// What is wrong, one sentence each.
-        problems: Vec<String>,
+        /// Its text.
+        text: String,
+        /// What is wrong.
+        problems: Vec<FileProblem>,
     },
     /// No price list has that name.
     #[error("no price list is called `{name}`; there are {}", known.join(", "))]
@@ -300,6 +305,38 @@ pub enum CatalogError {
         /// The names there are.
         known: Vec<String>,
     },
+}
+
+/// Something that is wrong in a file of prices or operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileProblem {
+    /// The line, from 1, if it is one's fault.
+    pub line: Option<usize>,
+    /// What is wrong, in one sentence.
+    pub message: String,
+}
+
+impl FileProblem {
+    pub(super) fn new(line: Option<usize>, message: impl Into<String>) -> Self {
+        Self {
+            line,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for FileProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+fn joined(problems: &[FileProblem]) -> String {
+    let problems: Vec<String> = problems.iter().map(FileProblem::to_string).collect();
+    problems.join("; ")
 }
 
 impl Operation {

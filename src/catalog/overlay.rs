@@ -13,7 +13,8 @@ use crate::model::Credits;
 use super::load::{BUILTIN, digest};
 use super::nearest::hint;
 use super::operation::{
-    Added, Availability, Catalog, CatalogError, Kind, Method, Operation, OperationId, SIMULATOR,
+    Added, Availability, Catalog, CatalogError, FileProblem, Kind, Method, Operation, OperationId,
+    SIMULATOR,
 };
 use super::price::{PriceEntry, PriceList};
 use super::price_file::{PriceRaw, check_all, line_of};
@@ -79,6 +80,7 @@ impl Catalog {
             .merge(text)
             .map_err(|problems| CatalogError::Overlay {
                 file: label.to_owned(),
+                text: text.to_owned(),
                 problems,
             })
     }
@@ -138,12 +140,12 @@ impl PriceList {
 }
 
 impl OverlayRaw {
-    fn merge(mut self, text: &str) -> Result<Catalog, Vec<String>> {
+    fn merge(mut self, text: &str) -> Result<Catalog, Vec<FileProblem>> {
         let mut problems = Vec::new();
         let own = self.own_names();
-        let place = |name: &Spanned<String>| match own.contains(name.get_ref()) {
-            true => format!("line {}: ", line_of(text, name.span().start)),
-            false => String::new(),
+        let place = |name: &Spanned<String>| {
+            let is_own = own.contains(name.get_ref());
+            is_own.then(|| line_of(text, name.span().start))
         };
         let mut raw: CatalogRaw =
             toml::from_str(BUILTIN).expect("the built-in operations are valid");
@@ -152,7 +154,7 @@ impl OverlayRaw {
         let builtin = Catalog::builtin();
         let first = builtin.operations.len();
         let added = raw.operations.iter().skip(first);
-        let lines: Vec<String> = added.map(|operation| place(&operation.name)).collect();
+        let lines: Vec<Option<usize>> = added.map(|operation| place(&operation.name)).collect();
         let mut catalog = match Catalog::assemble(raw, &place) {
             Ok(catalog) => catalog,
             // Statuses and prices are left unread: they speak of operations that are perhaps missing only for now.
@@ -164,7 +166,10 @@ impl OverlayRaw {
         for (operation, at) in catalog.operations[first..].iter().zip(&lines) {
             let name = &operation.name;
             let found = conflicts(operation, &catalog.operations);
-            problems.extend(found.map(|problem| format!("{at}operation `{name}`: {problem}")));
+            problems
+                .extend(found.map(|problem| {
+                    FileProblem::new(*at, format!("operation `{name}`: {problem}"))
+                }));
         }
         self.set_statuses(&mut catalog, text, &mut problems);
         problems.extend(prices_of_builtin(&self.prices, text));
@@ -200,11 +205,11 @@ impl OverlayRaw {
         raw.choices.append(&mut self.choices);
     }
 
-    fn set_statuses(&self, catalog: &mut Catalog, text: &str, problems: &mut Vec<String>) {
+    fn set_statuses(&self, catalog: &mut Catalog, text: &str, problems: &mut Vec<FileProblem>) {
         for status in &self.statuses {
             if let Err(problem) = status.apply(catalog) {
                 let line = line_of(text, status.operation.span().start);
-                problems.push(format!("line {line}: {problem}"));
+                problems.push(FileProblem::new(Some(line), problem));
             }
         }
     }
@@ -219,7 +224,12 @@ impl OverlayRaw {
     }
 
     /// Takes out what has the name of something built in, and says so.
-    fn drop_redefined(&mut self, builtin: &CatalogRaw, text: &str, problems: &mut Vec<String>) {
+    fn drop_redefined(
+        &mut self,
+        builtin: &CatalogRaw,
+        text: &str,
+        problems: &mut Vec<FileProblem>,
+    ) {
         let names = |all: &mut dyn Iterator<Item = &Spanned<String>>| -> BTreeSet<String> {
             all.map(|name| name.get_ref().clone()).collect()
         };
@@ -232,10 +242,11 @@ impl OverlayRaw {
                 line_of(text, name.span().start),
             );
             if is_known {
-                problems.push(format!(
-                    "line {line}: `{}` is built in and stays as it is, with what it costs: choose another name",
+                let message = format!(
+                    "`{}` is built in and stays as it is, with what it costs: choose another name",
                     name.get_ref()
-                ));
+                );
+                problems.push(FileProblem::new(Some(line), message));
             }
             !is_known
         };
@@ -299,16 +310,16 @@ fn unknown_provider(name: &str) -> Option<String> {
 }
 
 /// An overlay brings the prices of its own operations only: those of built-in ones are the price list's.
-fn prices_of_builtin(prices: &[PriceRaw], text: &str) -> Vec<String> {
+fn prices_of_builtin(prices: &[PriceRaw], text: &str) -> Vec<FileProblem> {
     let builtin = Catalog::builtin();
     { prices.iter() }
         .filter(|price| builtin.find(price.operation.get_ref()).is_some())
         .map(|price| {
-            format!(
-                "line {}: `{}` is built in: its price belongs in a price list, `--prices FILE`",
-                line_of(text, price.operation.span().start),
+            let message = format!(
+                "`{}` is built in: its price belongs in a price list, `--prices FILE`",
                 price.operation.get_ref()
-            )
+            );
+            FileProblem::new(Some(line_of(text, price.operation.span().start)), message)
         })
         .collect()
 }

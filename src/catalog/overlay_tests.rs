@@ -25,7 +25,9 @@ credits = 4
 
 fn problems(text: &str) -> Vec<String> {
     match Catalog::with_overlay(text, "mine.toml") {
-        Err(CatalogError::Overlay { problems, .. }) => problems,
+        Err(CatalogError::Overlay { problems, .. }) => {
+            problems.iter().map(ToString::to_string).collect()
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -11,7 +11,7 @@ use crate::model::Credits;
 
 use super::load::digest;
 use super::nearest::hint;
-use super::operation::{Catalog, CatalogError, Operation, OperationId, ParamType};
+use super::operation::{Catalog, CatalogError, FileProblem, Operation, OperationId, ParamType};
 use super::price::{Basis, Condition, PriceEntry, PriceList, PriceLists};
 
 /// A built-in list; read when it is first asked for, because most runs need one only.
@@ -150,12 +150,13 @@ impl PriceList {
         })?;
         let mut problems = Vec::new();
         if raw.name.trim().is_empty() {
-            problems.push("the list has no name".to_owned());
+            problems.push(FileProblem::new(None, "the list has no name"));
         }
         let entries = check_all(&raw.prices, text, catalog, &mut problems);
         if !problems.is_empty() {
             return Err(CatalogError::Problems {
                 file: label.to_owned(),
+                text: text.to_owned(),
                 problems,
             });
         }
@@ -174,7 +175,7 @@ pub(super) fn check_all(
     prices: &[PriceRaw],
     text: &str,
     catalog: &Catalog,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<FileProblem>,
 ) -> Vec<Vec<PriceEntry>> {
     let mut entries: Vec<Vec<PriceEntry>> = vec![Vec::new(); catalog.operations.len()];
     for price in prices {
@@ -196,7 +197,7 @@ pub(super) fn check_all(
         problems.extend(
             found
                 .into_iter()
-                .map(|problem| format!("line {line}: {problem}")),
+                .map(|problem| FileProblem::new(Some(line), problem)),
         );
     }
     entries
@@ -318,7 +319,9 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         match PriceList::parse(text, "mine.toml", Catalog::builtin()) {
-            Err(CatalogError::Problems { problems, .. }) => problems,
+            Err(CatalogError::Problems { problems, .. }) => {
+                problems.iter().map(FileProblem::to_string).collect()
+            }
             other => panic!("{other:?}"),
         }
     }

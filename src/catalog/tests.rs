@@ -387,6 +387,7 @@ params = [
     let CatalogError::Problems { problems, .. } = error else {
         panic!("{error}");
     };
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         problems,
         [

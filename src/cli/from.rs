@@ -1,10 +1,10 @@
 //! Library errors as command errors: what kind each is, and what would help. One `From` each, all of them here.
 
 use crate::api::{AddressError, Fault, FaultKind, HttpSetupError, Refusal};
-use crate::catalog::CatalogError;
+use crate::catalog::{CatalogError, FileProblem};
 use crate::exec::ExecError;
 use crate::ledger::LedgerError;
-use crate::manifest::Problems;
+use crate::manifest::{Place, Problem, ProblemKind, Problems, Span};
 use crate::model::CreditError;
 use crate::plan::{EnrollError, PlanError, SpendDownError};
 use crate::sim::SimError;
@@ -13,36 +13,60 @@ use super::error::{CommandError, ErrorKind, Illustration};
 
 impl From<Problems> for CommandError {
     fn from(problems: Problems) -> Self {
-        let message = match problems.count() {
-            1 => "the manifest has a problem".to_owned(),
-            many => format!("the manifest has {many} problems"),
-        };
-        let shown = Illustration {
-            plain: problems.render(false).trim_end().to_owned(),
-            coloured: problems.render(true).trim_end().to_owned(),
-        };
-        Self::usage(message)
-            .illustrated(shown)
-            .detailed("problems", problems.to_json())
+        of_problems("manifest", &problems)
     }
+}
+
+fn of_problems(what: &str, problems: &Problems) -> CommandError {
+    let message = match problems.count() {
+        1 => format!("the {what} has a problem"),
+        many => format!("the {what} has {many} problems"),
+    };
+    let shown = Illustration {
+        plain: problems.render(false).trim_end().to_owned(),
+        coloured: problems.render(true).trim_end().to_owned(),
+    };
+    CommandError::usage(message)
+        .illustrated(shown)
+        .detailed("problems", problems.to_json())
 }
 
 impl From<CatalogError> for CommandError {
     fn from(error: CatalogError) -> Self {
         match error {
-            CatalogError::Problems { file, problems } => {
-                let shown = problems.join("\n  ");
-                Self::usage(format!("the price list `{file}` is wrong:\n  {shown}"))
-                    .detailed("problems", problems.into())
-            }
-            CatalogError::Overlay { file, problems } => {
-                let shown = problems.join("\n  ");
-                Self::usage(format!("the catalog `{file}` is wrong:\n  {shown}"))
-                    .detailed("problems", problems.into())
-            }
+            CatalogError::Problems {
+                file,
+                text,
+                problems,
+            } => of_problems("price list", &placed(&file, &text, &problems)),
+            CatalogError::Overlay {
+                file,
+                text,
+                problems,
+            } => of_problems("catalog", &placed(&file, &text, &problems)),
             other => Self::new(ErrorKind::Usage, other),
         }
     }
+}
+
+/// Shows what is wrong in a file of prices or operations as what is wrong in a manifest is shown.
+fn placed(file: &str, text: &str, problems: &[FileProblem]) -> Problems {
+    let mut found = Problems::default();
+    let lines: Vec<&str> = text.lines().collect();
+    for problem in problems {
+        let told = Problem::new(ProblemKind::Value, problem.message.clone());
+        let line = problem.line.unwrap_or(1);
+        let shown = lines.get(line.saturating_sub(1)).copied().unwrap_or("");
+        let begin = shown.len() - shown.trim_start().len();
+        let end = shown.trim_end().trim_end_matches(',').len();
+        found.push(told.at(Place {
+            file: file.into(),
+            text: shown.into(),
+            first_line: u64::try_from(line).unwrap_or(1),
+            span: Span::new(begin, end.max(begin)),
+        }));
+    }
+    found
 }
 
 impl From<PlanError> for CommandError {

@@ -95,4 +95,34 @@ mod tests {
         assert_eq!(beside("mine.toml"), "/batch/mine.toml");
         assert_eq!(beside("/etc/mine.toml"), "/etc/mine.toml");
     }
+
+    #[test]
+    fn all_that_is_wrong_is_shown_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        let text = "name = 'mine'\nprices = [\n  { operation = 'suno.creat', credits = 10 },\n  \
+                    { operation = 'suno.wav', credits = -3 },\n]\n";
+        std::fs::write(&path, text).unwrap();
+        let name = path.to_str().unwrap();
+        let failure = find(name).unwrap_err();
+        assert_eq!(failure.error.to_string(), "the price list has 2 problems");
+        let shown = failure
+            .illustration
+            .unwrap()
+            .plain
+            .replace(name, "mine.toml");
+        insta::assert_snapshot!(shown, @r"
+        error: there is no operation `suno.creat`; did you mean `suno.create`?
+         --> mine.toml:3:3
+          |
+        3 |   { operation = 'suno.creat', credits = 10 },
+          |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+        error: `suno.wav` costs `-3`: a price is a whole number of credits, 0 or more
+         --> mine.toml:4:3
+          |
+        4 |   { operation = 'suno.wav', credits = -3 },
+          |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        ");
+    }
 }

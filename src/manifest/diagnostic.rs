@@ -216,7 +216,7 @@ pub struct Problems {
 
 impl Problems {
     /// Adds a problem.
-    pub(super) fn push(&mut self, problem: Problem) {
+    pub fn push(&mut self, problem: Problem) {
         if self.kept.len() < MAX_KEPT {
             self.kept.push(problem);
         } else {

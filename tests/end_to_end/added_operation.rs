@@ -209,11 +209,19 @@ fn all_that_is_wrong_with_the_file_is_told_at_once() {
         .replace("[\"clip\"]", "[\"clop\"]");
     world.write("jingles.toml", wrong);
     let with = ["plan", "m.toml", "--catalog", "jingles.toml"];
-    insta::assert_snapshot!(world.run(&with).expect(2).stderr, @r"
-    error: the catalog `jingles.toml` is wrong:
-      line 6: `suno.create` is built in and stays as it is, with what it costs: choose another name
-      line 18: operation `producer.loop`: there is no set `clop`
-    ");
+    insta::assert_snapshot!(world.run(&with).expect(2).stderr, @r#"
+    error: `suno.create` is built in and stays as it is, with what it costs: choose another name
+     --> jingles.toml:6:1
+      |
+    6 | name = "suno.create"
+      | ^^^^^^^^^^^^^^^^^^^^
+
+    error: operation `producer.loop`: there is no set `clop`
+      --> jingles.toml:18:1
+       |
+    18 | name = "producer.loop"
+       | ^^^^^^^^^^^^^^^^^^^^^^
+    "#);
     world.write("jingles.toml", "[[operation]]\nname = 3\n");
     insta::assert_snapshot!(world.run(&with).expect(2).stderr, @r"
     error: jingles.toml: TOML parse error at line 2, column 8
