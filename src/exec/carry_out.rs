@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::api::Fault;
+use crate::ledger::Rise;
 use crate::model::{Credits, RunEvent, RunId, RunRecord, RunTotals, StopCause};
 
 use super::control::Control;
 use super::dispatcher::{Dispatcher, Stop};
 use super::ending::{self, Ending, ExecError};
-use super::observe::{self, ObserveError, Observed, Rise};
+use super::observe::{self, ObserveError, Observed};
 use super::recover::recover;
 use super::worker::{Engine, RunOptions, Shared};
 
@@ -58,9 +59,9 @@ pub async fn carry_out(
     };
     let opening = observed.balance.available().unwrap_or(Credits::MAX);
     // Asked for together, they are one commit.
-    let (kept, noted, opened) = tokio::join!(
-        observe::keep(engine, &record.account, observed, Rise::IsReal),
+    let (noted, kept, opened) = tokio::join!(
         observe::note(&shared, &record.account, observed),
+        observe::keep(engine, &record.account, observed, Rise::MayPass),
         engine.ledger.set_opening(run, opening),
     );
     noted?;
@@ -157,7 +158,7 @@ async fn close(
             // What is not noted now is noted by the next run.
             let note = observe::note(shared, &record.account, observed);
             let keep = observe::keep(engine, &record.account, observed, Rise::MayPass);
-            drop(tokio::join!(keep, note));
+            drop(tokio::join!(note, keep));
         }
     };
     let words = ending.describe();

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Rise};
 use crate::model::{AccountId, Drift};
 
-use super::observe::{self, ObserveError, Rise};
+use super::observe::{self, ObserveError};
 use super::worker::{Message, Shared, storage};
 
 /// How long after a reading another lull is used.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::api::Fault;
-use crate::ledger::{BalanceMark, LedgerError};
+use crate::ledger::{BalanceMark, LedgerError, Rise};
 use crate::model::{AccountId, Balance, Drift};
 
 use super::backoff;
@@ -28,17 +28,8 @@ pub(super) struct Observed {
     pub(super) balance: Balance,
 }
 
-/// What a balance above what the books say means for a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rise {
-    /// Credits were bought or given back since.
-    IsReal,
-    /// The balance may only lag behind charges of a moment ago: kept now, they would seem missing later.
-    MayPass,
-}
-
-/// Keeps a reading as the account's checkpoint, unless something is in flight or a payment that came into doubt since
-/// the last one is still to be weighed against that; returns what credits are missing since the last one.
+/// Keeps a reading that was noted as the account's checkpoint, unless something is in flight or a payment that came into
+/// doubt since the last one is still to be weighed against that; returns what credits are missing since the last one.
 pub(super) async fn keep(
     engine: &Engine,
     account: &AccountId,
@@ -50,14 +41,10 @@ pub(super) async fn keep(
     if !weighing.is_quiet || !weighing.doubts.is_empty() {
         return Ok(None);
     }
-    let is_higher = weighing.unexplained.is_some_and(|drift| drift.get() > 0);
-    if is_higher && rise == Rise::MayPass {
-        return Ok(None);
-    }
     let now = engine.clock.now();
     engine
         .ledger
-        .keep_checkpoint(account, mark, balance, now)
+        .keep_checkpoint(account, mark, balance, rise, now)
         .await?;
     Ok(weighing.unexplained.filter(|drift| drift.get() < 0))
 }

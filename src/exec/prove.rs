@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::ledger::{HeldJob, LedgerError, Weighing};
+use crate::ledger::{HeldJob, LedgerError, Rise, Weighing};
 use crate::model::{AccountId, Credits, Drift, Proof, RunEvent};
 
-use super::observe::{self, ObserveError, Observed, Rise};
+use super::observe::{self, ObserveError, Observed};
 use super::worker::{Message, Shared, begin, storage};
 
 /// What came of a job that went alone.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::{Doubt, Finding, JobEvent, LedgerError, Weighing};
+use crate::ledger::{Doubt, Finding, JobEvent, LedgerError, Rise, Weighing};
 use crate::model::{AccountId, Drift, JobState, RunEvent};
 
 use super::observe::{ObserveError, Observed, observe};
@@ -78,7 +78,9 @@ async fn settle(shared: &Shared, account: &AccountId) -> Result<(), Unsettled> {
     let ledger = &shared.engine.ledger;
     if second.doubts.iter().all(|doubt| doubt.run == shared.run) {
         // Kept only if nothing was charged just now: the next reading shows it.
-        ledger.keep_checkpoint(account, mark, balance, now).await?;
+        ledger
+            .keep_checkpoint(account, mark, balance, Rise::MayPass, now)
+            .await?;
     }
     Ok(())
 }

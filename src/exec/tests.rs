@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::api::{Answer, Call, Fault, FaultKind, FileBody, Progress, Refusal, Service};
 use crate::catalog::{Catalog, OperationId};
-use crate::ledger::{Change, Fate, JobEvent, Ledger, LedgerError, NewRun, Watch};
+use crate::ledger::{Change, Fate, JobEvent, Ledger, LedgerError, NewRun, Rise, Watch};
 use crate::model::{
     AccountId, Balance, Credits, Cutoff, Download, FailureLimit, Family, Fingerprint, JobId,
     JobRecord, JobResult, JobState, ManifestOptions, NewJob, Ordinal, Rate, RunEvent, RunId,
@@ -1190,6 +1190,32 @@ async fn a_lost_answer_is_settled_by_what_the_balance_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_balance_that_lags_at_the_start_settles_nothing_wrongly() {
+    let mut stage = doubtful(vec![]).await;
+    assert_eq!(stage.go().await, Ending::Done);
+    // A moment later the balance does not show the last charge yet, and then it does.
+    stage.provider.balance.fetch_add(PRICE, Ordering::SeqCst);
+    let other = NewJob {
+        fingerprint: print_of(7),
+        ..job(0, &[])
+    };
+    let (engine, out) = (&stage.engine, stage.out.path().join("r2"));
+    stage.run = enrol(engine, "r2", &out, SpendLimits::default(), vec![other]).await;
+    *stage.provider.script.lock().unwrap() = vec![Act::Fault(FaultKind::Unknown)];
+    tokio::spawn({
+        let provider = stage.provider.clone();
+        async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            provider.balance.fetch_sub(PRICE, Ordering::SeqCst);
+        }
+    });
+    // What seems to be missing since the start is no charge of the request whose answer was lost: it is sent again.
+    let (_handle, control) = control();
+    assert_eq!(stage.go_with(SETTLING, control).await, Ending::Done);
+    assert_eq!(stage.states(), [JobState::Saved]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_refund_of_what_was_bought_again_settles_nothing() {
     let provider = Provider {
         fails: Some(Refunded(false)),
@@ -1229,7 +1255,7 @@ async fn on_a_shared_account_the_balance_settles_nothing() {
             credits: Credits::new(credits),
             extra_credits: Credits::ZERO,
         };
-        let kept = ledger.keep_checkpoint(&account, mark, balance, at);
+        let kept = ledger.keep_checkpoint(&account, mark, balance, Rise::MayPass, at);
         assert!(kept.await.unwrap());
     }
     let (_handle, control) = control();

@@ -277,6 +277,7 @@ contract! {
     what_is_not_there_is_named
     an_alert_is_claimed_once_per_account_and_period
     a_checkpoint_is_kept_only_while_nothing_is_in_flight
+    a_rise_that_may_be_lag_is_no_checkpoint
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     a_refund_may_come_after_the_next_checkpoint
     a_refund_may_come_after_the_job_was_bought_again
@@ -1414,7 +1415,7 @@ fn available(balance: u64) -> Balance {
 async fn keep(ledger: &Ledger, balance: u64, now: i64) -> bool {
     let mark = ledger.mark_balance(&account()).await.unwrap();
     ledger
-        .keep_checkpoint(&account(), mark, available(balance), at(now))
+        .keep_checkpoint(&account(), mark, available(balance), Rise::MayPass, at(now))
         .await
         .unwrap()
 }
@@ -1447,7 +1448,7 @@ async fn a_checkpoint_is_kept_only_while_nothing_is_in_flight(ledger: &Ledger) {
     record(ledger, &run, 0, vec![fail(true)]).await.unwrap();
     // Asked for before the refund was recorded: it may show it or not.
     let account = account();
-    let asked = ledger.keep_checkpoint(&account, mark, available(100), at(3));
+    let asked = ledger.keep_checkpoint(&account, mark, available(100), Rise::IsReal, at(3));
     assert_eq!(asked.await, Ok(false));
     let weighed = weigh(ledger, 100).await;
     assert_eq!(weighed.unexplained.map(crate::model::Drift::get), Some(0));
@@ -1467,6 +1468,34 @@ async fn a_checkpoint_is_kept_only_while_nothing_is_in_flight(ledger: &Ledger) {
         refunded: credits(10),
     };
     assert_eq!(weigh(ledger, 93).await.last, Some(last));
+}
+
+async fn a_rise_that_may_be_lag_is_no_checkpoint(ledger: &Ledger) {
+    let run = ready(ledger, cap(100), vec![new_job(0, 10)]).await;
+    let read = async |balance, rise, now| {
+        let mark = ledger.mark_balance(&account()).await.unwrap();
+        let (account, balance) = (account(), available(balance));
+        let noted = ledger.observe_balance(&account, mark, balance, at(now), LAG);
+        noted.await.unwrap();
+        let kept = ledger.keep_checkpoint(&account, mark, balance, rise, at(now));
+        kept.await.unwrap()
+    };
+    assert!(read(100, Rise::MayPass, 1).await);
+    assert_eq!(hold(ledger, &run, 2).await.0, vec![0]);
+    buy(ledger, &run, 0).await;
+    let last = async || weigh(ledger, 90).await.last.unwrap().balance;
+    assert!(
+        !read(100, Rise::MayPass, 3).await,
+        "the charge may be missing"
+    );
+    assert!(!read(500, Rise::MayPass, 3).await, "part of it may");
+    assert_eq!(last().await, credits(100));
+    assert!(read(99, Rise::IsReal, 4).await, "the price was wrong");
+    assert_eq!(last().await, credits(99));
+    // Once the charge is old, the balance shows it.
+    assert!(read(500, Rise::MayPass, 300).await);
+    assert_eq!(last().await, credits(500));
+    assert!(read(490, Rise::MayPass, 301).await, "less is no rise");
 }
 
 async fn payments_in_doubt_are_weighed_against_the_last_checkpoint(ledger: &Ledger) {
@@ -1517,7 +1546,7 @@ async fn a_refund_may_come_after_the_next_checkpoint(ledger: &Ledger) {
         let checkpoint = at(2) + SignedDuration::from_secs(later);
         let mark = ledger.mark_balance(&account()).await.unwrap();
         let account = account();
-        let kept = ledger.keep_checkpoint(&account, mark, available(90), checkpoint);
+        let kept = ledger.keep_checkpoint(&account, mark, available(90), Rise::MayPass, checkpoint);
         assert_eq!(kept.await, Ok(true));
         if later == 60 {
             let lost = JobEvent::Doubt {

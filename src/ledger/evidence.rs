@@ -12,6 +12,7 @@ use crate::model::{CreditError, Credits, Drift, JobId, Ordinal, RunId};
 
 use super::audit::Unexplained;
 use super::handle::BalanceMark;
+use super::limits::Reading;
 
 /// Payments in doubt beyond which no choice among them is looked for.
 const DOUBTS_MAX: usize = 12;
@@ -80,6 +81,23 @@ impl Checkpoint {
             refunded: mark.refunded.minus(self.refunded)?,
             drift,
         }))
+    }
+}
+
+/// What a balance above what the books say means for a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rise {
+    /// Credits were bought or given back, or a price is lower than the list's.
+    IsReal,
+    /// The balance may only lag behind charges of a moment ago: kept then, they would seem missing later.
+    MayPass,
+}
+
+impl Rise {
+    /// Tells whether a reading is no checkpoint yet, since it rose and not all of it is believed.
+    pub(super) fn is_doubted(self, unexplained: Drift, known: Option<Reading>) -> bool {
+        let is_unsure = known.is_some_and(|reading| reading.unsure.is_some());
+        self == Self::MayPass && unexplained.get() > 0 && is_unsure
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::{
 use super::account::AccountBooks;
 use super::audit::{Audit, Unexplained};
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
-use super::evidence::Weighing;
+use super::evidence::{Rise, Weighing};
 use super::memory::MemoryStore;
 use super::sqlite::SqliteStore;
 use super::store::{Command, Owner, Read, Reply, Request, RunFilter, Write};
@@ -308,8 +308,10 @@ impl Ledger {
         self.inner.reader.weigh(account, mark, balance)
     }
 
-    /// Keeps a balance that was asked for after `mark` as the account's checkpoint, if nothing is in flight; tells
-    /// whether it was kept.
+    /// Keeps a balance that was asked for after `mark` as the account's checkpoint, if nothing is in flight and it shows no
+    /// more than is believed; tells whether it was kept.
+    ///
+    /// It must have been observed first ([`Ledger::observe_balance`]): that finds out what is believed.
     ///
     /// # Errors
     /// When the store fails or the balance is no sum of credits.
@@ -318,12 +320,14 @@ impl Ledger {
         account: &AccountId,
         mark: BalanceMark,
         balance: Balance,
+        rise: Rise,
         now: Timestamp,
     ) -> Result<bool, LedgerError> {
         let command = Command::KeepCheckpoint {
             account: account.clone(),
             mark,
             balance,
+            rise,
             now: stored(now),
         };
         match self.ask(&RunId::new(""), command).await? {

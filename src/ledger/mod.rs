@@ -33,7 +33,7 @@ pub use command::{
     Due, Enrolment, HeldJob, HoldAnswer, JobEvent, LedgerError, LimitKind, NewRun, Reused, Shortage,
 };
 pub use entry::{IllegalStep, next};
-pub use evidence::{Checkpoint, Doubt, Finding, Weighing};
+pub use evidence::{Checkpoint, Doubt, Finding, Rise, Weighing};
 pub use handle::{BalanceMark, Ledger};
 pub use store::LEASE;
 pub use watch::{Change, Fate, Watch};

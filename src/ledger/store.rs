@@ -12,7 +12,7 @@ use crate::model::{
 use super::account::AccountBooks;
 use super::audit::{Audit, Unexplained};
 use super::command::{Due, Enrolment, HoldAnswer, JobEvent, LedgerError, NewRun};
-use super::evidence::Weighing;
+use super::evidence::{Rise, Weighing};
 use super::handle::BalanceMark;
 
 /// How long a run belongs to a process that has not been heard of.
@@ -55,11 +55,12 @@ pub(super) enum Command {
         asked: Timestamp,
         lag: Duration,
     },
-    /// Keeps a reading of the balance as the account's checkpoint, if nothing is in flight.
+    /// Keeps a reading of the balance as the account's checkpoint, if nothing is in flight and it is believed.
     KeepCheckpoint {
         account: AccountId,
         mark: BalanceMark,
         balance: Balance,
+        rise: Rise,
         now: Timestamp,
     },
     /// Takes it on to tell of something, unless it was told of in that period.

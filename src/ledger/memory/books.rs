@@ -104,10 +104,11 @@ impl Books {
                 account,
                 mark,
                 balance,
+                rise,
                 now,
             } => {
                 return self
-                    .keep_checkpoint(account, mark, balance, now)
+                    .keep_checkpoint(account, mark, balance, rise, now)
                     .map(Reply::Kept);
             }
             Command::ClaimAlerts {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::ledger::command::LedgerError;
 use crate::ledger::entry::Entry;
-use crate::ledger::evidence::{Checkpoint, Doubt, Weighing};
+use crate::ledger::evidence::{Checkpoint, Doubt, Rise, Weighing};
 use crate::ledger::handle::BalanceMark;
 use crate::ledger::limits::RecentCharges;
 use crate::model::{AccountId, Balance, JobState};
@@ -105,6 +105,7 @@ impl Books {
         account: AccountId,
         mark: BalanceMark,
         balance: Balance,
+        rise: Rise,
         at: Timestamp,
     ) -> Result<bool, LedgerError> {
         if !self.is_quiet(&account, mark)? {
@@ -112,6 +113,10 @@ impl Books {
         }
         let balance = balance.available()?;
         if let Some(before) = self.checkpoints.get(&account) {
+            let known = self.readings.get(&account).map(|(reading, _)| *reading);
+            if rise.is_doubted(before.unexplained(mark, balance)?, known) {
+                return Ok(false);
+            }
             let stretch = before.stretch(mark, balance, at)?;
             let found = stretch.map(|stretch| (account.clone(), stretch));
             self.unexplained.extend(found);

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::ledger::evidence::{Checkpoint, Doubt, Weighing};
+use crate::ledger::evidence::{Checkpoint, Doubt, Rise, Weighing};
 use crate::ledger::handle::BalanceMark;
 use crate::model::{Credits, JobId, RunId};
 
 use super::audits;
 use super::error::Trouble;
 use super::rows::{amount, credits, ordinal, time};
+use super::runs::reading;
 
 /// Reads an account's sums.
 pub(super) fn sums(connection: &Connection, account: i64) -> Result<BalanceMark, Trouble> {
@@ -122,18 +123,23 @@ pub(super) fn weigh(
     })
 }
 
-/// Keeps a reading, in the transaction in which it is found that nothing is in flight.
+/// Keeps a reading, in the transaction in which it is found that nothing is in flight and it can be believed.
 pub(super) fn keep(
     connection: &Connection,
     account: i64,
     mark: BalanceMark,
     balance: Credits,
+    rise: Rise,
     now: Timestamp,
 ) -> Result<bool, Trouble> {
     if !is_quiet(connection, account, mark)? {
         return Ok(false);
     }
     if let Some(before) = last(connection, account)? {
+        let (_, known) = reading(connection, account)?;
+        if rise.is_doubted(before.unexplained(mark, balance)?, known) {
+            return Ok(false);
+        }
         note_unexplained(connection, account, before, mark, balance, now)?;
     }
     connection

@@ -180,11 +180,12 @@ fn apply(group: &mut Group<'_>, request: &Request) -> Result<Reply, Trouble> {
             account,
             mark,
             balance,
+            rise,
             now,
         } => {
             let key = runs::make_account(connection, account)?;
             let balance = balance.available()?;
-            return checkpoint::keep(connection, key, *mark, balance, *now).map(Reply::Kept);
+            return checkpoint::keep(connection, key, *mark, balance, *rise, *now).map(Reply::Kept);
         }
         Command::ClaimAlerts {
             account,
