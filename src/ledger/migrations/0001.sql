@@ -87,6 +87,10 @@ CREATE INDEX jobs_content ON jobs (fingerprint)
 -- What is set aside, and what a crash leaves behind: few rows however long the history.
 CREATE INDEX jobs_in_hand ON jobs (run, held) WHERE stage = 2;
 
+-- What was paid for and came to nothing, now or before a restart: a refund may come late.
+CREATE INDEX jobs_unrefunded ON jobs (run) WHERE stage = 0 AND charged > refunded;
+CREATE INDEX jobs_bought_again ON jobs (past_sent_at) WHERE past_sent_at IS NOT NULL;
+
 CREATE TABLE job_texts (
     run       INTEGER NOT NULL,
     ordinal   INTEGER NOT NULL,

@@ -81,9 +81,10 @@ fn doubts(connection: &Connection, account: i64, since: Timestamp) -> Result<Vec
 fn awaits_refund(connection: &Connection, account: i64, since: Timestamp) -> Result<bool, Trouble> {
     let found = connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM runs r JOIN jobs j ON j.run = r.key WHERE r.account = ?1 AND r.charged > 0 \
-             AND ((j.state IN ('failed', 'lost') AND j.refunded < j.charged AND j.finished_at >= ?2) \
-             OR j.past_sent_at >= ?2))",
+            "SELECT EXISTS (SELECT 1 FROM jobs j CROSS JOIN runs r ON r.key = j.run \
+             WHERE j.stage = 0 AND j.charged > j.refunded AND j.finished_at >= ?2 AND r.account = ?1) \
+             OR EXISTS (SELECT 1 FROM jobs j CROSS JOIN runs r ON r.key = j.run \
+             WHERE j.past_sent_at >= ?2 AND r.account = ?1)",
         )?
         .query_row(params![account, since.as_microsecond()], |row| row.get(0))?;
     Ok(found)
@@ -102,7 +103,6 @@ pub(super) fn weigh(
     };
     Ok(Weighing {
         is_quiet: is_quiet(connection, account, mark)?,
-        // Read only where it matters: there is no index for it.
         awaits_refund: match &last {
             Some(last) if !doubts.is_empty() => {
                 awaits_refund(connection, account, last.watched_since())?

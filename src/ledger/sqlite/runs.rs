@@ -14,6 +14,7 @@ use crate::model::{
 };
 
 use super::error::{Trouble, corrupt};
+use super::hold::settled_since;
 use super::record::load_entry;
 use super::rows::{
     RunHead, account_key, amount, credits, from_json, maybe_credits, maybe_time, no_run, ordinal,
@@ -367,16 +368,23 @@ pub(super) fn reading(
     Ok((credits(charged)?, reading))
 }
 
-/// Sums up what was charged of late; no index helps, so it is asked for only where it matters.
+/// Sums up what was charged of late.
+///
+/// No index is kept for it, as each job would pay for that: what the quarters of an hour say, and when runs ended, mostly
+/// leave no job to look at.
 pub(super) fn recent_charges(
     connection: &Connection,
     account: i64,
     since: Timestamp,
 ) -> Result<RecentCharges, Trouble> {
+    if settled_since(connection, account, Some(since))?.is_zero() {
+        return Ok(RecentCharges::default());
+    }
     let mut statement = connection.prepare_cached(
         "SELECT j.submitted_at, j.charged, j.refunded, j.past_sent_at, j.past_charged, j.past_refunded \
-         FROM runs r JOIN jobs j ON j.run = r.key \
-         WHERE r.account = ?1 AND r.charged > 0 AND (j.submitted_at > ?2 OR j.past_sent_at > ?2)",
+         FROM runs r CROSS JOIN jobs j ON j.run = r.key \
+         WHERE r.account = ?1 AND r.charged > 0 AND (r.finished_at IS NULL OR r.finished_at > ?2) \
+         AND (j.submitted_at > ?2 OR j.past_sent_at > ?2)",
     )?;
     let mut rows = statement.query([account, since.as_microsecond()])?;
     let mut recent = RecentCharges::default();
