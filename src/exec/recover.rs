@@ -38,8 +38,8 @@ pub(super) async fn recover(shared: &Shared) -> Result<Leftovers, LedgerError> {
             _ => {}
         }
     }
-    if !left.tasks.is_empty() || !left.unsaved.is_empty() {
-        shared.tracks.recall(&shared.engine.ledger, &shared.run)?;
+    for due in left.tasks.iter().chain(&left.unsaved) {
+        shared.tracks.recall(due);
     }
     Ok(left)
 }

@@ -446,6 +446,25 @@ async fn files_that_are_gone_or_changed_are_saved_again_for_nothing() {
     assert_eq!(damaged(ledger, &run()), Ok(vec![]), "all is well again");
 }
 
+/// Checks that each saved file has its job's past beside it, as the ledger has it.
+fn check_past(stage: &Stage) {
+    let records = stage.records();
+    for record in records
+        .iter()
+        .filter(|record| record.state == JobState::Saved)
+    {
+        assert!(stage.out.path().join(&record.files[0]).exists());
+        let sidecar = stage.out.path().join(format!("{}.json", record.files[0]));
+        let told: Value = serde_json::from_slice(&std::fs::read(sidecar).unwrap()).unwrap();
+        let submitted_at = format!("{:.3}", record.submitted_at.unwrap());
+        assert_eq!(told["task_id"], json!(record.task_id));
+        assert_ne!(told["task_id"], Value::Null);
+        assert_eq!(told["submitted_at"], json!(submitted_at));
+        assert_eq!(told["run"], json!(stage.run));
+        assert!(told["saved_at"].as_str() >= Some(&*submitted_at), "{told}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_pays_for_each_job_once_and_saves_it() {
     let stage = stage(
@@ -459,15 +478,8 @@ async fn a_run_pays_for_each_job_once_and_saves_it() {
     for record in stage.records() {
         assert_eq!(record.state, JobState::Saved);
         assert_eq!(record.charged, Credits::new(PRICE));
-        assert!(stage.out.path().join(&record.files[0]).exists());
-        let sidecar = stage.out.path().join(format!("{}.json", record.files[0]));
-        let told: Value = serde_json::from_slice(&std::fs::read(sidecar).unwrap()).unwrap();
-        let submitted_at = format!("{:.3}", record.submitted_at.unwrap());
-        assert_eq!(told["task_id"], json!(record.task_id.unwrap()));
-        assert_eq!(told["submitted_at"], json!(submitted_at));
-        assert_eq!(told["run"], json!(stage.run));
-        assert!(told["saved_at"].as_str() >= Some(&*submitted_at), "{told}");
     }
+    check_past(&stage);
     let run = stage.engine.ledger.run(&stage.run).unwrap();
     assert_eq!(
         (run.opening, run.closing),
@@ -742,6 +754,7 @@ async fn the_first_signal_collects_and_the_second_leaves_and_a_resume_pays_nothi
         let doubt = stage.engine.ledger.run(&stage.run).unwrap().totals.in_doubt;
         assert_eq!(ending == Ending::Done, doubt == 0, "{ending:?}");
         stage.check_books(1000);
+        check_past(&stage);
     }
 }
 

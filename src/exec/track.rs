@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::ledger::{JobEvent, Ledger, LedgerError};
-use crate::model::{JobState, Ordinal, RunId, TaskId};
+use crate::ledger::{Due, JobEvent};
+use crate::model::{Ordinal, TaskId};
 
 /// The past of one job.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,18 +45,13 @@ impl Mark {
 pub(super) struct Tracks(Mutex<HashMap<Ordinal, Track>>);
 
 impl Tracks {
-    /// Takes over what an earlier process has recorded of jobs that are still on their way.
-    pub(super) fn recall(&self, ledger: &Ledger, run: &RunId) -> Result<(), LedgerError> {
-        let mut tracks = self.lock();
-        ledger.for_each_job(run, &mut |job| {
-            if matches!(job.state, JobState::Accepted | JobState::Succeeded) {
-                let track = Track {
-                    task: job.task_id,
-                    submitted_at: job.submitted_at,
-                };
-                tracks.insert(job.job.ordinal, track);
-            }
-        })
+    /// Takes over what an earlier process has recorded of a job that is still on its way.
+    pub(super) fn recall(&self, due: &Due) {
+        let track = Track {
+            task: due.task.clone(),
+            submitted_at: due.submitted_at,
+        };
+        self.lock().insert(due.job.ordinal, track);
     }
 
     /// Notes what was recorded of a job.

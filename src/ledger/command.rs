@@ -165,6 +165,8 @@ pub struct Due {
     pub state: JobState,
     /// Its task.
     pub task: Option<TaskId>,
+    /// When its request left.
+    pub submitted_at: Option<Timestamp>,
     /// Its result, when it succeeded and is not saved.
     pub result: Option<JobResult>,
 }

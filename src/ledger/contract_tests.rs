@@ -1037,6 +1037,9 @@ async fn a_lease_taken_over_stops_requests_but_not_answers(ledger: &Ledger) {
         ]
     );
     assert_eq!(due[2].task, Some(TaskId::new("task")));
+    let sent_at = job(&other, &run, 3).submitted_at;
+    assert_eq!(due[2].submitted_at, sent_at);
+    assert!(sent_at.is_some(), "it was sent");
 
     let leased = Err(LedgerError::Leased(run.clone()));
     assert_eq!(record(ledger, &run, 0, vec![JobEvent::Send]).await, leased);

@@ -98,6 +98,7 @@ impl Read for MemoryStore {
                 job: held_job(job),
                 state: job.entry.state,
                 task: job.entry.task_id.clone(),
+                submitted_at: job.entry.submitted_at,
                 result: job.result.clone(),
             })
             .collect())

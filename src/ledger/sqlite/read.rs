@@ -151,6 +151,7 @@ impl Read for SqliteReader {
                     job: held_job(row, &entry)?,
                     state: entry.state,
                     task: entry.task_id,
+                    submitted_at: entry.submitted_at,
                     result: result.as_deref().map(from_json).transpose()?,
                 });
             }
