@@ -80,6 +80,9 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_ready ON jobs (run, cost, priority DESC, ordinal)
     WHERE stage = 1 AND pending = 0;
 
+-- What waits for another job: asked for whenever credits are short.
+CREATE INDEX jobs_waiting ON jobs (run, cost) WHERE stage = 1 AND pending > 0;
+
 -- What is being bought, and what was: so that another run does not buy it again.
 CREATE INDEX jobs_content ON jobs (fingerprint)
     WHERE reused = 0 AND forgotten = 0 AND stage >= 2;

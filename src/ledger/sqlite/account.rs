@@ -77,7 +77,7 @@ fn share(connection: &Connection, run: RunRecord, begin: i64) -> Result<RunShare
     };
     let doubt: i64 = connection
         .prepare_cached(
-            "SELECT COALESCE(SUM(held), 0) FROM jobs \
+            "SELECT COALESCE(SUM(held), 0) FROM jobs INDEXED BY jobs_in_hand \
              WHERE run = ?1 AND stage = 2 AND state = 'in-doubt'",
         )?
         .query_row([head.key], |row| row.get(0))?;

@@ -136,8 +136,9 @@ impl Read for SqliteReader {
     fn due(&self, run: &RunId) -> Result<Vec<Due>, LedgerError> {
         self.with(|connection| {
             let head = RunHead::load(connection, run)?;
+            // By name: to have the jobs in order, all of the run's would be read.
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT {ENTRY_COLUMNS}, {HELD_COLUMNS}, t.result FROM jobs j \
+                "SELECT {ENTRY_COLUMNS}, {HELD_COLUMNS}, t.result FROM jobs j INDEXED BY jobs_in_hand \
                  JOIN job_texts t ON t.run = j.run AND t.ordinal = j.ordinal \
                  WHERE j.run = ?1 AND j.stage = 2 \
                  AND j.state IN ('held', 'sent', 'accepted', 'succeeded') ORDER BY j.ordinal"
