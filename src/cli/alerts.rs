@@ -1,15 +1,17 @@
-//! Tells a person of what a run did to the account, and of its beginning and end. Nothing here can fail a run.
+//! Tells a person of what a run does to the account, and of its beginning and end. Nothing here can fail a run.
 
 mod channel;
 mod due;
+mod watch;
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 
 use crate::api::Hook;
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{Credits, RunId, RunRecord};
+use crate::model::{Credits, RunId, RunRecord, SharedClock};
 
 use super::config::{AlertConfig, Config};
 use super::context::Context;
@@ -17,25 +19,32 @@ use super::error::CommandError;
 use super::exit::{self, Exit};
 use super::provider::{PROVIDERS, SIMULATOR};
 use channel::Channel;
-use due::{Alert, Facts};
+use due::{Alert, End, Facts};
+use watch::{Outlook, Watch};
 
 /// The telling that goes with one process's work on a run.
 pub(crate) struct Alerts<'a> {
     context: &'a Context,
-    config: AlertConfig,
-    channels: Vec<Channel>,
+    bell: Arc<Bell>,
     start: Option<JoinHandle<Result<(), String>>>,
+    watch: Option<Watch>,
 }
 
 impl<'a> Alerts<'a> {
-    /// Tells that a run begins, beside it; of a rehearsal only, when the configuration's account is the simulator's.
+    /// Tells that a run begins, beside it, and from then on what it crosses; of a rehearsal only, when the
+    /// configuration's account is the simulator's.
     ///
     /// # Errors
     /// When the configuration can't be read.
-    pub(crate) fn begin(run: &RunRecord, context: &'a Context) -> Result<Self, CommandError> {
+    pub(crate) fn begin(
+        run: &RunRecord,
+        context: &'a Context,
+        ledger: Ledger,
+        clock: SharedClock,
+    ) -> Result<Self, CommandError> {
         let config = context.config()?;
-        let is_rehearsal = run.settings.provider == SIMULATOR
-            && config.account.provider.as_deref() != Some(SIMULATOR);
+        let is_simulated = run.settings.provider == SIMULATOR;
+        let is_rehearsal = is_simulated && config.account.provider.as_deref() != Some(SIMULATOR);
         let alerts = match is_rehearsal {
             true => AlertConfig::default(),
             false => config.alerts.clone(),
@@ -47,22 +56,26 @@ impl<'a> Alerts<'a> {
         let webhook = alerts.webhook.clone().map(Channel::Webhook);
         let start = alerts.heartbeat.as_ref();
         let start = start.and_then(|hook| ping_beside(hook.below("start"), context));
-        Ok(Self {
-            context,
+        let bell = Arc::new(Bell {
             channels: command.into_iter().chain(webhook).collect(),
             config: alerts,
+            ledger,
+            run: run.id.clone(),
+            clock,
+        });
+        // A simulated account's time is its own, and over before anybody could look.
+        let is_watched = !is_simulated && bell.thresholds() > 0 && !bell.channels.is_empty();
+        let watch = is_watched.then(|| bell.watch(context)).flatten();
+        Ok(Self {
+            context,
+            bell,
             start,
+            watch,
         })
     }
 
     /// Tells how the run ended and which thresholds are crossed.
-    pub(crate) fn end(
-        mut self,
-        ledger: &Ledger,
-        run: &RunId,
-        outcome: &Result<Exit, CommandError>,
-        now: Timestamp,
-    ) {
+    pub(crate) fn end(mut self, outcome: &Result<Exit, CommandError>) {
         let code = match outcome {
             Ok(Exit(code)) => *code,
             Err(failure) => failure.kind.exit_code(),
@@ -71,12 +84,12 @@ impl<'a> Alerts<'a> {
             // A thread that panicked has said so itself.
             self.heard("heartbeat", start.join().unwrap_or(Ok(())));
         }
+        if let Some(watch) = self.watch.take() {
+            watch.end();
+        }
         let told = self.context.runtime().and_then(|runtime| {
             runtime.block_on(async {
-                let (told, ()) = tokio::join!(
-                    self.tell(ledger, run, outcome, code, now),
-                    self.ping_end(code)
-                );
+                let (told, ()) = tokio::join!(self.tell(outcome, code), self.ping_end(code));
                 Ok(told?)
             })
         });
@@ -86,7 +99,7 @@ impl<'a> Alerts<'a> {
     }
 
     async fn ping_end(&self, code: u8) {
-        if let Some(hook) = &self.config.heartbeat {
+        if let Some(hook) = &self.bell.config.heartbeat {
             let heard = match code {
                 exit::DONE => channel::ping(hook).await,
                 _ => channel::ping(&hook.below("fail")).await,
@@ -97,32 +110,27 @@ impl<'a> Alerts<'a> {
 
     async fn tell(
         &self,
-        ledger: &Ledger,
-        run: &RunId,
         outcome: &Result<Exit, CommandError>,
         code: u8,
-        now: Timestamp,
     ) -> Result<(), LedgerError> {
-        if self.channels.is_empty() {
+        let bell = &self.bell;
+        if bell.channels.is_empty() {
             return Ok(());
         }
-        let run = ledger.run(run)?;
-        let facts = facts(ledger, &run, outcome, code)?;
-        let alerts = due::due(&self.config, &facts);
-        let tellers = self.channels.iter().map(|channel| Teller {
-            ledger,
-            run: &run,
-            channel,
-            now,
-        });
-        let tellers: Vec<_> = tellers.collect();
-        let all = tellers.iter().map(|teller| teller.tell(&facts, &alerts));
-        for (channel, heard) in self
-            .channels
-            .iter()
-            .zip(futures::future::join_all(all).await)
-        {
-            self.heard(channel.name(), heard);
+        let run = bell.ledger.run(&bell.run)?;
+        let words = match (outcome, &run.ending) {
+            (Err(failure), _) => format!("{:#}", failure.error),
+            (Ok(_), Some(ending)) => ending.clone(),
+            (Ok(_), None) => "its end could not be recorded".to_owned(),
+        };
+        let end = End {
+            words,
+            exit_code: code,
+        };
+        let facts = facts(&bell.ledger, &run, Some(end))?;
+        let alerts = due::due(&bell.config, &facts);
+        for (name, heard) in bell.tell(&run, &facts, &alerts).await {
+            self.heard(name, heard);
         }
         Ok(())
     }
@@ -137,6 +145,70 @@ impl<'a> Alerts<'a> {
         self.context
             .ui
             .warn(&format!("warning: `{name}` of [alerts]: {why}\n"));
+    }
+}
+
+/// What is to be told of a run, and how.
+struct Bell {
+    config: AlertConfig,
+    channels: Vec<Channel>,
+    ledger: Ledger,
+    run: RunId,
+    clock: SharedClock,
+}
+
+impl Bell {
+    fn thresholds(&self) -> usize {
+        self.config.balance_below.len() + self.config.budget_used.len()
+    }
+
+    /// Tells in every way what was not told in it yet.
+    async fn tell(
+        &self,
+        run: &RunRecord,
+        facts: &Facts,
+        alerts: &[Alert],
+    ) -> Vec<(&'static str, Result<(), String>)> {
+        let now = self.clock.now();
+        let all = self.channels.iter().map(async |channel| {
+            let teller = Teller {
+                ledger: &self.ledger,
+                run,
+                channel,
+                now,
+            };
+            (channel.name(), teller.tell(facts, alerts).await)
+        });
+        futures::future::join_all(all).await
+    }
+
+    /// Watches the thresholds while the run goes on.
+    fn watch(self: &Arc<Self>, context: &Context) -> Option<Watch> {
+        let runtime = context.runtime().ok()?;
+        let bell = Arc::clone(self);
+        let mut told = Vec::new();
+        Watch::start(watch::EVERY, move || {
+            let looked = runtime.block_on(bell.look(&mut told));
+            looked.unwrap_or(Outlook::Over)
+        })
+    }
+
+    /// Tells what is crossed and was not looked at before; `told` is what was.
+    async fn look(&self, told: &mut Vec<Alert>) -> Result<Outlook, LedgerError> {
+        let run = self.ledger.run(&self.run)?;
+        let facts = facts(&self.ledger, &run, None)?;
+        let mut crossed = due::due(&self.config, &facts);
+        crossed.retain(|alert| !told.contains(alert));
+        if crossed.is_empty() {
+            return Ok(Outlook::Open);
+        }
+        let heard = self.tell(&run, &facts, &crossed).await;
+        told.append(&mut crossed);
+        let is_heard = heard.iter().all(|(_, heard)| heard.is_ok());
+        Ok(match is_heard && told.len() < self.thresholds() {
+            true => Outlook::Open,
+            false => Outlook::Over,
+        })
     }
 }
 
@@ -191,12 +263,7 @@ impl Teller<'_> {
     }
 }
 
-fn facts(
-    ledger: &Ledger,
-    run: &RunRecord,
-    outcome: &Result<Exit, CommandError>,
-    code: u8,
-) -> Result<Facts, LedgerError> {
+fn facts(ledger: &Ledger, run: &RunRecord, end: Option<End>) -> Result<Facts, LedgerError> {
     let limits = &run.settings.limits;
     let books = ledger.account(&run.account, limits.period_start)?;
     // As `setlist budget --offline` has it: what is held may be charged any moment.
@@ -204,17 +271,11 @@ fn facts(
         let gone = books.held.plus(reading.charged_since);
         gone.unwrap_or(Credits::MAX).short_of(reading.balance)
     });
-    let ending = match (outcome, &run.ending) {
-        (Err(failure), _) => format!("{:#}", failure.error),
-        (Ok(_), Some(ending)) => ending.clone(),
-        (Ok(_), None) => "its end could not be recorded".to_owned(),
-    };
     Ok(Facts {
         account: run.account.to_string(),
         run: run.id.to_string(),
         manifest: run.manifest.clone(),
-        ending,
-        exit_code: code,
+        end,
         used: books.used.plus(books.held).unwrap_or(Credits::MAX),
         budget: limits.period,
         left,

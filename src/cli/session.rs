@@ -48,9 +48,10 @@ impl Session<'_> {
     /// # Errors
     /// When nothing could be sent, or the reports can't be written.
     pub(crate) fn carry_out(&self, run: &RunId) -> Result<Exit, CommandError> {
-        let alerts = Alerts::begin(&self.ledger.run(run)?, self.context)?;
+        let (ledger, clock) = (self.ledger.clone(), self.connection.clock.clone());
+        let alerts = Alerts::begin(&self.ledger.run(run)?, self.context, ledger, clock)?;
         let outcome = self.carry_out_quietly(run);
-        alerts.end(&self.ledger, run, &outcome, self.connection.clock.now());
+        alerts.end(&outcome);
         outcome
     }
 

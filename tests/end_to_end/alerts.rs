@@ -215,6 +215,23 @@ fn a_signal_ends_a_program_that_tells_and_its_claim() {
 }
 
 #[test]
+fn a_threshold_is_told_while_the_run_goes_on_and_not_again_at_its_end() {
+    let sim = Sim::new(100, &["--task-time", "8s"]);
+    let world = World::with(&sim);
+    let (address, heard) = listen("200 OK");
+    let thresholds = "balance_below = [95, 50]\non_failure = true";
+    configured(&world, &format!("{thresholds}\nwebhook = '{address}/T0'"));
+    buy(&world, "long", 2).expect(0);
+    let (_, _, body) = heard.recv_timeout(Duration::from_secs(5)).unwrap();
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let text = body["text"].as_str().unwrap();
+    assert!(text.contains("is below 95: 80 credits left"), "{body:#}");
+    let end = (&body["ending"], &body["exit_code"]);
+    assert_eq!(end, (&Value::Null, &Value::Null), "it had not ended");
+    assert_eq!(paths(&heard), [""; 0], "told once");
+}
+
+#[test]
 fn of_a_rehearsal_nobody_is_told_unless_asked() {
     let mut world = World::new();
     world.set("SETLIST_SEED", "1");

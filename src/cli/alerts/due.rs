@@ -1,4 +1,4 @@
-//! Which alerts are due once a run has ended, and what they say. Pure.
+//! Which alerts are due while a run goes on and once it has ended, and what they say. Pure.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::model::{Credits, Share};
 /// Of how a run ended no more is said: the words may be the provider's.
 const ENDING_CHARS_MAX: usize = 300;
 
-/// A run that ended, and how its account stands then.
+/// A run, and how its account stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     /// The account.
@@ -18,16 +18,23 @@ pub(crate) struct Facts {
     pub(crate) run: String,
     /// The manifest's name.
     pub(crate) manifest: String,
-    /// How it ended, in words.
-    pub(crate) ending: String,
-    /// How it ended, for programs.
-    pub(crate) exit_code: u8,
+    /// How it ended; nothing while it goes on.
+    pub(crate) end: Option<End>,
     /// What the period's runs used and hold.
     pub(crate) used: Credits,
     /// What they may use.
     pub(crate) budget: Option<Credits>,
     /// The balance, less what is held; nothing when no balance was ever read.
     pub(crate) left: Option<Credits>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    /// In words.
+    pub(crate) words: String,
+    /// For programs.
+    pub(crate) exit_code: u8,
 }
 
 /// Something to tell.
@@ -62,7 +69,8 @@ impl Alert {
 
 /// Returns what is due: a threshold that nothing is known of is not.
 pub(crate) fn due(config: &AlertConfig, facts: &Facts) -> Vec<Alert> {
-    let failure = config.on_failure && facts.exit_code != exit::DONE;
+    let is_bad = |end: &End| end.exit_code != exit::DONE;
+    let failure = config.on_failure && facts.end.as_ref().is_some_and(is_bad);
     let is_below = |least: &&Credits| facts.left.is_some_and(|left| left < **least);
     let below = config.balance_below.iter().filter(is_below);
     let is_used = |share: &&Share| {
@@ -86,7 +94,7 @@ pub(crate) fn message(facts: &Facts, alerts: &[Alert]) -> String {
             "run {} of `{}` did not end well: {}",
             facts.run,
             facts.manifest,
-            ending(facts)
+            ending(facts).unwrap_or_default()
         ));
     }
     let balances = alerts.iter().filter_map(|alert| match alert {
@@ -123,7 +131,7 @@ pub(crate) fn details(facts: &Facts, alerts: &[Alert]) -> Value {
         "run": facts.run,
         "manifest": facts.manifest,
         "ending": ending(facts),
-        "exit_code": facts.exit_code,
+        "exit_code": facts.end.as_ref().map(|end| end.exit_code),
         "balance_left": facts.left,
         "period_used": facts.used,
         "period_budget": facts.budget,
@@ -131,25 +139,27 @@ pub(crate) fn details(facts: &Facts, alerts: &[Alert]) -> Value {
 }
 
 /// Returns how it ended on one line, and not too long.
-fn ending(facts: &Facts) -> String {
-    let plain = facts
-        .ending
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c });
-    plain.take(ENDING_CHARS_MAX).collect()
+fn ending(facts: &Facts) -> Option<String> {
+    let words = facts.end.as_ref()?.words.chars();
+    let plain = words.map(|c| if c.is_control() { ' ' } else { c });
+    Some(plain.take(ENDING_CHARS_MAX).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ended(words: &str, exit_code: u8) -> Option<End> {
+        let words = words.to_owned();
+        Some(End { words, exit_code })
+    }
+
     fn facts() -> Facts {
         Facts {
             account: "musicapi".to_owned(),
             run: "0192".to_owned(),
             manifest: "album".to_owned(),
-            ending: "everything done".to_owned(),
-            exit_code: 0,
+            end: ended("everything done", 0),
             used: Credits::new(400),
             budget: Some(Credits::new(500)),
             left: Some(Credits::new(60)),
@@ -187,18 +197,27 @@ mod tests {
         };
         assert_eq!(told(all, &unknown), [""; 0]);
         let failed = Facts {
-            exit_code: 1,
+            end: ended("some jobs failed", 1),
             ..unknown
         };
         assert_eq!(told(all, &failed), ["failure"]);
         assert_eq!(told("balance_below = [100]", &failed), [""; 0]);
+        let going_on = Facts {
+            end: None,
+            ..facts()
+        };
+        assert_eq!(told(all, &going_on), crossed);
+        let details = details(&going_on, &due(&config(all), &going_on));
+        assert_eq!(
+            (&details["ending"], &details["exit_code"]),
+            (&Value::Null, &Value::Null)
+        );
     }
 
     #[test]
     fn the_message_is_one_line_of_what_matters_most() {
         let failed = Facts {
-            ending: "access was refused: no\nmoney".to_owned(),
-            exit_code: 3,
+            end: ended("access was refused: no\nmoney", 3),
             ..facts()
         };
         let all = config("balance_below = [100, 80]\nbudget_used = [0.5, 0.8]\non_failure = true");
@@ -220,7 +239,7 @@ mod tests {
             (&json!(60), &json!(400))
         );
         let endless = Facts {
-            ending: "x".repeat(10_000),
+            end: ended(&"x".repeat(10_000), 3),
             ..failed
         };
         assert!(message(&endless, &[Alert::Failure]).len() < 500);
