@@ -1626,6 +1626,10 @@ async fn what_was_lost_before_a_restart_keeps_its_task(ledger: &Ledger) {
         (told.charged, told.refunded, told.task_id.is_some()),
         (credits(40), credits(10), true)
     );
+    assert_eq!(
+        (told.past_charged, told.past_refunded),
+        (credits(30), credits(10))
+    );
     ledger.verify().unwrap();
 }
 

@@ -228,7 +228,11 @@ pub struct JobRecord {
     pub charged: Credits,
     /// Credits given back by the provider.
     pub refunded: Credits,
-    /// What of that was lost before it was bought again, the earliest first.
+    /// What of `charged` was taken before the job was bought again.
+    pub past_charged: Credits,
+    /// What of `refunded` was given back for that.
+    pub past_refunded: Credits,
+    /// What was lost of the difference, the earliest first.
     pub past_losses: Vec<PastLoss>,
     /// How many times a request was sent.
     pub attempts: u32,

@@ -37,10 +37,9 @@ impl<'a> Claim<'a> {
             JobState::Saved if record.error.is_some() => "unusable file",
             _ => return None,
         };
-        let lost = record.past_losses.iter().map(|loss| loss.credits);
         let claim = Self {
-            charged: lost.fold(record.charged, |left, loss| loss.short_of(left)),
-            refunded: record.refunded,
+            charged: record.past_charged.short_of(record.charged),
+            refunded: record.past_refunded.short_of(record.refunded),
             reason,
             past: None,
         };
@@ -103,6 +102,7 @@ mod tests {
         ] {
             let mut record = job(0, "song", state);
             (record.charged, record.refunded) = (credits(charged), credits(refunded));
+            record.past_charged = credits(10);
             record.past_losses.push(PastLoss {
                 task_id: None,
                 credits: credits(10),
@@ -111,5 +111,20 @@ mod tests {
             });
             assert_eq!(claims(&record), all, "{state}");
         }
+    }
+
+    #[test]
+    fn what_was_refunded_before_a_job_was_bought_again_is_no_part_of_its_last_claim() {
+        let mut record = job(0, "song", JobState::Lost);
+        (record.charged, record.refunded) = (credits(20), credits(10));
+        (record.past_charged, record.past_refunded) = (credits(10), credits(10));
+        let all: Vec<_> = Claim::all_of(&record).collect();
+        let [claim] = &all[..] else {
+            panic!("{all:?}");
+        };
+        assert_eq!(
+            (claim.charged, claim.refunded),
+            (credits(10), Credits::ZERO)
+        );
     }
 }

@@ -77,6 +77,8 @@ pub(super) fn job(ordinal: u32, id: &str, state: JobState) -> JobRecord {
         held: Credits::ZERO,
         charged: Credits::ZERO,
         refunded: Credits::ZERO,
+        past_charged: Credits::ZERO,
+        past_refunded: Credits::ZERO,
         past_losses: Vec::new(),
         attempts: 0,
         task_id: None,

@@ -292,8 +292,8 @@ impl Summary {
         }
         // Each purchase would be given back by itself.
         let past = record.past_losses.iter().map(|loss| loss.credits);
-        let before = past.clone().fold(charged, |left, loss| loss.short_of(left));
-        let last = record.refunded.short_of(before);
+        let last = record.past_refunded.short_of(record.refunded);
+        let last = last.short_of(record.past_charged.short_of(charged));
         let is_lost = matches!(record.state, JobState::Failed | JobState::Lost);
         let last = Some(last).filter(|last| is_lost && !last.is_zero());
         for lost in past.chain(last) {

@@ -665,6 +665,7 @@ fn a_late_refund_may_be_for_a_purchase_before_the_last() {
         let mut run = run(RunState::Finished);
         let mut record = job(0, "song", state);
         record.charged = credits(charged);
+        record.past_charged = credits(10);
         record.past_losses.push(crate::model::PastLoss {
             task_id: None,
             credits: credits(10),

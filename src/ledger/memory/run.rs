@@ -314,6 +314,8 @@ pub(super) fn job_record(run: &RunId, job: &Job) -> Result<JobRecord, LedgerErro
         held: entry.held,
         charged: entry.total_charged()?,
         refunded: entry.total_refunded()?,
+        past_charged: entry.past_charged,
+        past_refunded: entry.past_refunded,
         past_losses: entry.past_losses.clone(),
         attempts: entry.attempts,
         task_id: entry.task_id.clone(),

@@ -310,6 +310,8 @@ fn job_record(run: &RunId, row: &Row<'_>) -> Result<JobRecord, Trouble> {
         held: entry.held,
         charged: entry.total_charged()?,
         refunded: entry.total_refunded()?,
+        past_charged: entry.past_charged,
+        past_refunded: entry.past_refunded,
         past_losses: entry.past_losses,
         attempts: entry.attempts,
         task_id: entry.task_id,
