@@ -98,6 +98,22 @@ fn what_a_run_used_is_shown_and_alerts_are_crossed() {
 }
 
 #[test]
+fn a_rehearsal_that_begins_with_its_credits_again_bought_none() {
+    let env = env();
+    for credits in ["1000", "1000", "100"] {
+        let credits = format!("[provider.simulator]\ncredits = {credits}");
+        env.write(
+            "songs.toml",
+            &SONGS.replace("[provider.simulator]", &credits),
+        );
+        env.run_ok(0, &["run", "songs.toml", "--fresh"]);
+    }
+    let shown = env.run_ok(0, &["budget"]);
+    assert!(shown.contains("60 used"), "{shown}");
+    assert!(!shown.contains("drift"), "{shown}");
+}
+
+#[test]
 fn a_payment_in_doubt_is_held_and_the_command_that_frees_it_is_named() {
     let env = env();
     let faults = "[provider.simulator]\nfaults = [\"reset-before@1\"]";
