@@ -95,6 +95,27 @@ fn a_link_to_the_ledger_is_the_ledger() {
 }
 
 #[test]
+fn a_ledger_of_two_names_is_refused() {
+    let sim = Sim::new(1000, &[]);
+    let world = World::with(&sim);
+    world.write("m.toml", songs("once", 1));
+    world.run(&["run", "m.toml"]).expect(0);
+    let other = world.work().join("other.db");
+    std::fs::hard_link(world.state().join("setlist/ledger.db"), &other).unwrap();
+    for ledger in [&["--ledger", "other.db"][..], &[]] {
+        let done = world.run(&[&["run", "m.toml", "--fresh"], ledger].concat());
+        let done = done.expect(74);
+        assert!(
+            done.stderr.contains("has a second name, a hard link"),
+            "{done:#?}"
+        );
+    }
+    std::fs::remove_file(other).unwrap();
+    world.run(&["run", "m.toml"]).expect(0);
+    assert_eq!(sim.audit().requests(), 1);
+}
+
+#[test]
 fn two_first_runs_make_one_ledger() {
     for round in 0..25 {
         let sim = Sim::new(1000, &[]);

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::ledger::command::LedgerError;
 
 use super::error::storage;
-use super::log;
+use super::{log, place};
 
 /// The migrations in order; a file of format `n` has had the first `n`.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001.sql")];
@@ -31,6 +31,7 @@ const STATEMENT_CACHE: usize = 64;
 /// Opens the connection that writes, and brings the file to our format.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
     make_folder(path).map_err(|error| no_rights(path, &error))?;
+    place::check_name(path)?;
     log::check(path)?;
     let is_new = !path.exists();
     let fail = |error: rusqlite::Error| storage(path, &error);

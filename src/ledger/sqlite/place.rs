@@ -10,6 +10,34 @@ use crate::ledger::command::LedgerError;
 const GONE: &str = "is gone, deleted or moved while it was in use; put it back, or restore it from a backup, before \
                     anything is sent";
 
+const TWO_NAMES: &str = "has a second name, a hard link; each name would have a log of its own, and none the other's payments: \
+                         remove one name, or make it a copy";
+
+/// Refuses a file that goes by two names.
+///
+/// # Errors
+/// [`LedgerError::Storage`].
+pub(super) fn check_name(path: &Path) -> Result<(), LedgerError> {
+    if names(path) < 2 {
+        return Ok(());
+    }
+    Err(LedgerError::Storage {
+        path: path.display().to_string(),
+        message: TWO_NAMES.to_owned(),
+    })
+}
+
+#[cfg(unix)]
+fn names(file: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(file).map_or(0, |found| found.nlink())
+}
+
+#[cfg(not(unix))]
+fn names(_: &Path) -> u64 {
+    1
+}
+
 /// The file and the log beside it, as they were when they were opened.
 pub(super) struct Place {
     path: PathBuf,
