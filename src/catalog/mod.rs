@@ -16,6 +16,7 @@ mod price;
 mod price_file;
 mod price_text;
 mod raw;
+mod shape;
 #[cfg(test)]
 mod tests;
 

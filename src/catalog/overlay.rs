@@ -19,6 +19,7 @@ use super::operation::{
 use super::price::{PriceEntry, PriceList};
 use super::price_file::{PriceRaw, check_all, line_of};
 use super::raw::{CatalogRaw, ChoiceRaw, OperationRaw, SetRaw};
+use super::shape;
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
@@ -66,23 +67,25 @@ impl Catalog {
     /// Reads a file that adds to the built-in catalog; `label` names it in messages.
     ///
     /// # Errors
-    /// [`CatalogError::Invalid`] when the text is not TOML of the right shape, [`CatalogError::Overlay`] with
-    /// everything that is wrong otherwise.
+    /// [`CatalogError::Overlay`] with all that has a wrong shape, or else with everything that is wrong.
     ///
     /// # Panics
     /// Never: that the embedded text is valid is tested.
     pub fn with_overlay(text: &str, label: &str) -> Result<Self, CatalogError> {
-        let overlay: OverlayRaw = toml::from_str(text).map_err(|error| CatalogError::Invalid {
+        let arrays = [
+            ("set", shape::tables_of::<SetRaw>()),
+            ("operation", shape::tables_of::<OperationRaw>()),
+            ("choice", shape::tables_of::<ChoiceRaw>()),
+            ("status", shape::tables_of::<StatusOfRaw>()),
+            ("prices", shape::tables_of::<PriceRaw>()),
+        ];
+        let read = shape::read(text, &arrays);
+        let merged = read.and_then(|overlay: OverlayRaw| overlay.merge(text));
+        merged.map_err(|problems| CatalogError::Overlay {
             file: label.to_owned(),
-            message: error.to_string(),
-        })?;
-        overlay
-            .merge(text)
-            .map_err(|problems| CatalogError::Overlay {
-                file: label.to_owned(),
-                text: text.to_owned(),
-                problems,
-            })
+            text: text.to_owned(),
+            problems,
+        })
     }
 
     /// Tells whether an operation was added to the built-in ones.

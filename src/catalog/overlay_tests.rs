@@ -178,6 +178,18 @@ fn what_would_be_paid_for_as_another_operation_is_refused() {
 }
 
 #[test]
+fn wrong_shapes_are_told_at_once() {
+    let text =
+        "[[status]]\noperation = 1\n[[prices]]\ncredits = 1\n[[nothing]]\n[[status]]\nstate = 2\n";
+    let error = Catalog::with_overlay(text, "mine.toml").unwrap_err();
+    let CatalogError::Overlay { problems, .. } = error else {
+        panic!("{error}");
+    };
+    let lines: Vec<_> = problems.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [Some(2), Some(3), Some(5), Some(7)], "{problems:#?}");
+}
+
+#[test]
 fn a_wrong_shape_is_told_with_its_place() {
     for bad in [
         "[[operatoin]]\nname = 'suno.x'",
@@ -185,7 +197,7 @@ fn a_wrong_shape_is_told_with_its_place() {
         "[[operation]]\nname = 'suno.x'",
     ] {
         let error = Catalog::with_overlay(bad, "mine.toml").unwrap_err();
-        assert!(matches!(error, CatalogError::Invalid { .. }), "{bad}");
+        assert!(matches!(error, CatalogError::Overlay { .. }), "{bad}");
         assert!(error.to_string().contains("line"), "{error}");
     }
 }

@@ -13,6 +13,7 @@ use super::load::digest;
 use super::nearest::hint;
 use super::operation::{Catalog, CatalogError, FileProblem, Operation, OperationId, ParamType};
 use super::price::{Basis, Condition, PriceEntry, PriceList, PriceLists};
+use super::shape;
 
 /// A built-in list; read when it is first asked for, because most runs need one only.
 struct Builtin {
@@ -141,24 +142,33 @@ impl PriceList {
     /// Reads a price list; `label` names the file in messages.
     ///
     /// # Errors
-    /// [`CatalogError::Invalid`] when the text is not TOML of the right shape, [`CatalogError::Problems`] with
-    /// everything that is wrong otherwise.
+    /// [`CatalogError::Problems`] with everything that is wrong.
     pub fn parse(text: &str, label: &str, catalog: &Catalog) -> Result<Self, CatalogError> {
-        let raw: PriceListRaw = toml::from_str(text).map_err(|error| CatalogError::Invalid {
-            file: label.to_owned(),
-            message: error.to_string(),
-        })?;
+        let wrong = |mut problems: Vec<FileProblem>| {
+            problems.sort_by_key(|problem| problem.line);
+            CatalogError::Problems {
+                file: label.to_owned(),
+                text: text.to_owned(),
+                problems,
+            }
+        };
         let mut problems = Vec::new();
+        let read = shape::read(text, &[("prices", shape::tables_of::<PriceRaw>())]);
+        let raw: PriceListRaw = read.map_err(|mut misshapen| {
+            check_all(
+                &shape::sound_tables(text, "prices"),
+                text,
+                catalog,
+                &mut misshapen,
+            );
+            wrong(misshapen)
+        })?;
         if raw.name.trim().is_empty() {
             problems.push(FileProblem::new(None, "the list has no name"));
         }
         let entries = check_all(&raw.prices, text, catalog, &mut problems);
         if !problems.is_empty() {
-            return Err(CatalogError::Problems {
-                file: label.to_owned(),
-                text: text.to_owned(),
-                problems,
-            });
+            return Err(wrong(problems));
         }
         Ok(Self {
             name: raw.name,
@@ -393,10 +403,43 @@ prices = [
             "name = 'x'\n[[prices]]\noperation = 'suno.wav'",
             "name = 'x'\n[[prices]]\noperation = 'suno.wav'\ncredits = 1\nwhen = { not = [] }",
         ] {
-            let error = PriceList::parse(bad, "mine.toml", Catalog::builtin()).unwrap_err();
-            assert!(matches!(error, CatalogError::Invalid { .. }), "{bad}");
-            assert!(error.to_string().contains("line"), "{error}");
+            let problems = problems(bad);
+            assert!(
+                problems.iter().all(|it| it.contains("line")),
+                "{problems:?}"
+            );
         }
+    }
+
+    #[test]
+    fn wrong_shapes_and_wrong_values_are_told_at_once() {
+        let text = r"
+            name = 'mine'
+            [[prices]]
+            operation = 'suno.wav'
+            [[prices]]
+            operation = 'suno.cower'
+            credits = 10
+            [[prices]]
+            operation = 'suno.cover'
+            credits = 10
+            basis = 'heard'
+            [[prices]]
+            operaton = 'suno.bpm'
+            credits = 1
+        ";
+        assert_eq!(
+            problems(text),
+            [
+                "line 3: missing field `credits`",
+                "line 6: there is no operation `suno.cower`; did you mean `suno.cover`?",
+                "line 11: unknown variant `heard`, expected `documented` or `inferred`",
+                "line 13: unknown field `operaton`, expected one of `operation`, `credits`, `basis`, `when`, `note`",
+            ]
+        );
+        let broken = "name = 'x\n[[prices]\ncredits = = 1";
+        let problems = problems(broken);
+        assert!(problems.len() > 1, "{problems:?}");
     }
 
     #[test]

@@ -222,13 +222,22 @@ fn all_that_is_wrong_with_the_file_is_told_at_once() {
     18 | name = "producer.loop"
        | ^^^^^^^^^^^^^^^^^^^^^^
     "#);
-    world.write("jingles.toml", "[[operation]]\nname = 3\n");
+    world.write(
+        "jingles.toml",
+        "[[operation]]\nname = 3\n[[status]]\nstate = 1\n",
+    );
     insta::assert_snapshot!(world.run(&with).expect(2).stderr, @r"
-    error: jingles.toml: TOML parse error at line 2, column 8
+    error: invalid type: integer `3`, expected a string
+     --> jingles.toml:2:1
       |
     2 | name = 3
-      |        ^
-    invalid type: integer `3`, expected a string
+      | ^^^^^^^^
+
+    error: unknown field `state`, expected one of `operation`, `provider`, `status`, `instead`
+     --> jingles.toml:4:1
+      |
+    4 | state = 1
+      | ^^^^^^^^^
     ");
     let missing = ["schema", "--catalog", "nowhere.toml"];
     insta::assert_snapshot!(world.run(&missing).expect(2).stderr, @r"
