@@ -278,6 +278,8 @@ contract! {
     an_alert_is_claimed_once_per_account_and_period
     a_checkpoint_is_kept_only_while_nothing_is_in_flight
     a_rise_that_may_be_lag_is_no_checkpoint
+    a_reading_older_than_the_checkpoint_is_compared_with_nothing
+    a_checkpoint_that_may_lag_settles_nothing
     payments_in_doubt_are_weighed_against_the_last_checkpoint
     a_refund_may_come_after_the_next_checkpoint
     a_refund_may_come_after_the_job_was_bought_again
@@ -1469,8 +1471,50 @@ async fn a_checkpoint_is_kept_only_while_nothing_is_in_flight(ledger: &Ledger) {
         balance: credits(93),
         charged: credits(10),
         refunded: credits(10),
+        is_unsure: false,
     };
     assert_eq!(weigh(ledger, 93).await.last, Some(last));
+}
+
+async fn a_reading_older_than_the_checkpoint_is_compared_with_nothing(ledger: &Ledger) {
+    let run = ready(ledger, cap(100), vec![new_job(0, 10)]).await;
+    assert!(keep(ledger, 100, 0).await);
+    let mark = ledger.mark_balance(&account()).await.unwrap();
+    assert_eq!(hold(ledger, &run, 1).await.0, vec![0]);
+    buy(ledger, &run, 0).await;
+    assert!(keep(ledger, 90, 1).await, "by another process");
+    let account = account();
+    let weighed = ledger.weigh(&account, mark, available(100)).unwrap();
+    assert!(!weighed.is_quiet);
+    assert_eq!(weighed.unexplained, None);
+    let kept = ledger.keep_checkpoint(&account, mark, available(100), Rise::MayPass, at(2));
+    assert_eq!(kept.await, Ok(false));
+}
+
+async fn a_checkpoint_that_may_lag_settles_nothing(ledger: &Ledger) {
+    let run = ready(ledger, cap(100), vec![new_job(0, 10), new_job(1, 10)]).await;
+    let read = async |balance, now| {
+        let mark = ledger.mark_balance(&account()).await.unwrap();
+        let (account, balance) = (account(), available(balance));
+        let noted = ledger.observe_balance(&account, mark, balance, at(now), LAG);
+        noted.await.unwrap();
+        let kept = ledger.keep_checkpoint(&account, mark, balance, Rise::IsReal, at(now));
+        assert!(kept.await.unwrap());
+    };
+    let doubt = async |job| {
+        let error = "no answer".to_owned();
+        let events = vec![JobEvent::Send, JobEvent::Doubt { error }];
+        record(ledger, &run, job, events).await.unwrap();
+    };
+    read(100, 0).await;
+    assert_eq!(hold(ledger, &run, 2).await.0, vec![0, 1]);
+    buy(ledger, &run, 0).await;
+    // An audit takes the price for 0; the charge shows later, and looks like that of the next.
+    read(100, 1).await;
+    doubt(1).await;
+    let weighed = weigh(ledger, 90).await;
+    assert_eq!(weighed.doubts.len(), 1);
+    assert!(weighed.judge().unwrap_err().contains("a moment earlier"));
 }
 
 async fn a_rise_that_may_be_lag_is_no_checkpoint(ledger: &Ledger) {

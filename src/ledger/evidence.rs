@@ -31,6 +31,9 @@ pub struct Checkpoint {
     pub charged: Credits,
     /// The account's sum of refunds then.
     pub refunded: Credits,
+    /// Whether charges of a moment before may have been missing from it: then it was too high, and they seem to be those
+    /// of a payment that came into doubt later.
+    pub is_unsure: bool,
 }
 
 impl Checkpoint {
@@ -123,7 +126,8 @@ pub struct Weighing {
     pub is_quiet: bool,
     /// The reading it is compared with.
     pub last: Option<Checkpoint>,
-    /// What charges and refunds since then do not explain: negative when credits are missing.
+    /// What charges and refunds since then do not explain: negative when credits are missing. Nothing without quiet, as the
+    /// reading may be older than the one it is compared with.
     pub unexplained: Option<Drift>,
     /// The payments that came into doubt since then.
     pub doubts: Vec<Doubt>,
@@ -156,6 +160,11 @@ impl Weighing {
         let Some(unexplained) = self.unexplained else {
             return Err("there is no earlier reading of the balance to compare with".to_owned());
         };
+        if self.last.is_some_and(|last| last.is_unsure) {
+            return Err(
+                "the balance before them may have lacked charges of a moment earlier".to_owned(),
+            );
+        }
         if self.awaits_refund {
             return Err(
                 "the charge of a job that failed or was lost may still be given back".to_owned(),

@@ -89,9 +89,13 @@ impl Books {
             });
             leak.map(|(_, stretch)| *stretch)
         });
-        let unexplained = last.map(|last| last.unexplained(mark, balance)).transpose();
+        let is_quiet = self.is_quiet(account, mark)?;
+        let compared = last.filter(|_| is_quiet);
+        let unexplained = compared
+            .map(|last| last.unexplained(mark, balance))
+            .transpose();
         Ok(Weighing {
-            is_quiet: self.is_quiet(account, mark)?,
+            is_quiet,
             unexplained: unexplained?,
             awaits_refund: awaits_refund && !doubts.is_empty(),
             leak: leaks.flatten().filter(|_| !doubts.is_empty()),
@@ -112,8 +116,8 @@ impl Books {
             return Ok(false);
         }
         let balance = balance.available()?;
+        let known = self.readings.get(&account).map(|(reading, _)| *reading);
         if let Some(before) = self.checkpoints.get(&account) {
-            let known = self.readings.get(&account).map(|(reading, _)| *reading);
             if rise.is_doubted(before.unexplained(mark, balance)?, known) {
                 return Ok(false);
             }
@@ -126,6 +130,7 @@ impl Books {
             balance,
             charged: mark.charged,
             refunded: mark.refunded,
+            is_unsure: known.is_some_and(|known| known.unsure.is_some()),
         };
         self.checkpoints.insert(account, checkpoint);
         Ok(true)

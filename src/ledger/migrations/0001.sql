@@ -19,7 +19,8 @@ CREATE TABLE checkpoints (
     at        INTEGER NOT NULL,
     balance   INTEGER NOT NULL CHECK (balance >= 0),
     charged   INTEGER NOT NULL CHECK (charged >= 0),
-    refunded  INTEGER NOT NULL CHECK (refunded >= 0)
+    refunded  INTEGER NOT NULL CHECK (refunded >= 0),
+    is_unsure INTEGER NOT NULL CHECK (is_unsure IN (0, 1))           -- charges of a moment before may be missing
 ) STRICT;
 
 CREATE TABLE runs (

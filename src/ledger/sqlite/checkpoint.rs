@@ -36,15 +36,21 @@ fn is_quiet(connection: &Connection, account: i64, mark: BalanceMark) -> Result<
 }
 
 fn last(connection: &Connection, account: i64) -> Result<Option<Checkpoint>, Trouble> {
-    let row: Option<(i64, i64, i64, i64)> = connection
+    let row: Option<(i64, i64, i64, i64, bool)> = connection
         .prepare_cached(
-            "SELECT at, balance, charged, refunded FROM checkpoints WHERE account = ?1",
+            "SELECT at, balance, charged, refunded, is_unsure FROM checkpoints WHERE account = ?1",
         )?
         .query_row([account], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
         })
         .optional()?;
-    let Some((at, balance, charged, refunded)) = row else {
+    let Some((at, balance, charged, refunded, is_unsure)) = row else {
         return Ok(None);
     };
     Ok(Some(Checkpoint {
@@ -52,6 +58,7 @@ fn last(connection: &Connection, account: i64) -> Result<Option<Checkpoint>, Tro
         balance: credits(balance)?,
         charged: credits(charged)?,
         refunded: credits(refunded)?,
+        is_unsure,
     }))
 }
 
@@ -101,8 +108,10 @@ pub(super) fn weigh(
         Some(last) => doubts(connection, account, last.at)?,
         None => Vec::new(),
     };
+    let is_quiet = is_quiet(connection, account, mark)?;
+    let compared = last.filter(|_| is_quiet);
     Ok(Weighing {
-        is_quiet: is_quiet(connection, account, mark)?,
+        is_quiet,
         awaits_refund: match &last {
             Some(last) if !doubts.is_empty() => {
                 awaits_refund(connection, account, last.watched_since())?
@@ -116,7 +125,7 @@ pub(super) fn weigh(
             _ => None,
         },
         doubts,
-        unexplained: last
+        unexplained: compared
             .map(|last| last.unexplained(mark, balance))
             .transpose()?,
         last,
@@ -135,8 +144,8 @@ pub(super) fn keep(
     if !is_quiet(connection, account, mark)? {
         return Ok(false);
     }
+    let (_, known) = reading(connection, account)?;
     if let Some(before) = last(connection, account)? {
-        let (_, known) = reading(connection, account)?;
         if rise.is_doubted(before.unexplained(mark, balance)?, known) {
             return Ok(false);
         }
@@ -144,9 +153,10 @@ pub(super) fn keep(
     }
     connection
         .prepare_cached(
-            "INSERT INTO checkpoints (account, at, balance, charged, refunded) VALUES (?1, ?2, ?3, ?4, ?5) \
+            "INSERT INTO checkpoints (account, at, balance, charged, refunded, is_unsure) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
              ON CONFLICT (account) DO UPDATE SET at = excluded.at, balance = excluded.balance, \
-             charged = excluded.charged, refunded = excluded.refunded",
+             charged = excluded.charged, refunded = excluded.refunded, is_unsure = excluded.is_unsure",
         )?
         .execute(params![
             account,
@@ -154,6 +164,7 @@ pub(super) fn keep(
             amount(balance)?,
             amount(mark.charged)?,
             amount(mark.refunded)?,
+            known.is_some_and(|known| known.unsure.is_some()),
         ])?;
     Ok(true)
 }
