@@ -46,6 +46,10 @@ pub(super) struct Dispatcher {
     answer: HoldAnswer,
     /// Whether credits moved since the balance was last read.
     moved: bool,
+    /// Whether it is being read afresh.
+    is_reading: bool,
+    /// Whether it could not be read the last time: then it is asked for again only once credits moved.
+    read_failed: bool,
     /// When a balance can be believed that somebody was told the run waits for.
     told_of: Option<jiff::Timestamp>,
     /// Whether payments in doubt were weighed against the balance since the last request.
@@ -86,6 +90,8 @@ impl Dispatcher {
             stale: true,
             answer: HoldAnswer::default(),
             moved: false,
+            is_reading: false,
+            read_failed: false,
             told_of: None,
             weighed: false,
             prover: Prover::new(options.proof),
@@ -191,7 +197,7 @@ impl Dispatcher {
                 }),
             }
             if self.may_show_more() {
-                self.refresh().await;
+                self.refresh();
             }
         }
         if self.cause.is_none()
@@ -326,6 +332,11 @@ impl Dispatcher {
                 self.heed_failures();
             }
             Message::Saved | Message::Reconciled => self.saving -= 1,
+            Message::Read(is_read) => {
+                self.saving -= 1;
+                self.is_reading = false;
+                self.read_failed = !is_read;
+            }
             Message::Looked(missing) => {
                 self.saving -= 1;
                 self.lulls.end(self.shared.engine.clock.now());

@@ -65,7 +65,12 @@ impl Lulls {
 
 /// Compares the balance with the books, and tells in words what is missing.
 pub(super) async fn look(shared: Arc<Shared>, account: AccountId) -> Message {
-    let missing = match missing(&shared, &account).await {
+    let looking = tokio::select! {
+        biased;
+        () = shared.halt.cancelled() => Ok(None),
+        missing = missing(&shared, &account) => missing,
+    };
+    let missing = match looking {
         Ok(None) => return Message::Looked(None),
         Ok(Some(drift)) => drift,
         Err(error) => return Message::SaveStop(storage(&error)),
@@ -82,11 +87,7 @@ async fn missing(shared: &Shared, account: &AccountId) -> Result<Option<Drift>, 
     let Some(first) = compare(shared, account, false).await? else {
         return Ok(None);
     };
-    tokio::select! {
-        biased;
-        () = shared.halt.cancelled() => return Ok(None),
-        () = shared.engine.clock.sleep(SECOND_LOOK) => {}
-    }
+    shared.engine.clock.sleep(SECOND_LOOK).await;
     // More may have gone meanwhile; what is missing in both is the smaller loss.
     let second = compare(shared, account, true).await?;
     Ok(second.map(|second| first.max(second)))

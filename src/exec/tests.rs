@@ -836,6 +836,34 @@ async fn a_signal_is_heeded_while_the_balance_is_waited_for() {
     assert_eq!(run.closing, None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn signals_are_heeded_while_a_short_run_reads_the_balance_afresh() {
+    let short = stage(
+        Provider::with(15, vec![]),
+        SpendLimits::default(),
+        independent(2),
+    )
+    .await;
+    let (handle, control) = control();
+    let provider = short.provider.clone();
+    let signals = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        provider.is_silent.store(true, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(provider.arrived().len(), 1, "there is none for the second");
+        handle.stop(StopCause::Signal(2));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.stop(StopCause::Signal(2));
+    };
+    let began = tokio::time::Instant::now();
+    let going = short.go_with(RunOptions::default(), control);
+    let (ending, ()) = tokio::join!(going, signals);
+    assert_eq!(ending, Ending::Stopped(StopCause::Signal(2)));
+    assert!(began.elapsed() < Duration::from_secs(23));
+    assert_eq!(short.states(), [JobState::Saved, JobState::Planned]);
+    short.check_books(15);
+}
+
 async fn signalled_after(stage: &Stage, span: Duration) -> Ending {
     let (handle, control) = control();
     let signal = async {

@@ -121,6 +121,8 @@ pub(super) enum Message {
     Reconciled,
     /// The balance was compared with the books in a lull, and this is what is missing. A place among the saves is free.
     Looked(Option<String>),
+    /// Whether the balance could be read afresh. A place among the saves is free.
+    Read(bool),
     /// What became of the job's files can't be recorded. A place among the saves is free.
     SaveStop(StopCause),
 }

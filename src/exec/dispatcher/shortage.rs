@@ -1,14 +1,16 @@
 //! What the dispatcher does when credits are short: it looks whether there are more, waits for them, or ends the run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, OptionFuture};
 use jiff::Timestamp;
 
 use crate::ledger::LimitKind;
-use crate::model::{Cutoff, RunEvent, StopCause};
+use crate::model::{AccountId, Cutoff, RunEvent, StopCause};
 
 use super::super::observe::{ObserveError, observe};
+use super::super::worker::{Message, Shared};
 use super::{Dispatcher, limit_reached};
 
 impl Dispatcher {
@@ -16,7 +18,8 @@ impl Dispatcher {
     pub(super) fn may_show_more(&self) -> bool {
         let now = self.shared.engine.clock.now();
         let is_sure_now = || self.balance_sure().is_some_and(|sure| sure <= now);
-        self.is_short_of_balance() && (self.moved || is_sure_now())
+        let is_new = || self.moved || (!self.read_failed && is_sure_now());
+        !self.is_reading && self.is_short_of_balance() && is_new()
     }
 
     /// Tells whether the run waits until a balance that rose can be believed.
@@ -66,21 +69,12 @@ impl Dispatcher {
         }
     }
 
-    /// Reads the balance afresh: refunds and top-ups may have made room.
-    pub(super) async fn refresh(&mut self) {
+    /// Reads the balance afresh, beside everything else: refunds and top-ups may have made room, and a provider that does
+    /// not answer must not keep a signal waiting.
+    pub(super) fn refresh(&mut self) {
         self.moved = false;
-        match observe(&self.shared, &self.account).await {
-            Ok(_) => self.stale = true,
-            Err(ObserveError::Ledger(error)) => {
-                self.stop(StopCause::Storage {
-                    message: error.to_string(),
-                });
-            }
-            Err(ObserveError::Provider(fault)) => {
-                let message = format!("the balance can't be read afresh: {}", fault.message);
-                self.shared.tell(RunEvent::Warning { message });
-            }
-        }
+        self.is_reading = true;
+        self.spawn_save(read(self.shared.clone(), self.account.clone()));
     }
 
     /// Holds nothing more once what is short ends the run, though jobs still run that may be refunded.
@@ -98,9 +92,29 @@ impl Dispatcher {
             // Unless not all of the last reading is believed.
             Cutoff::Hard => self.balance_sure().is_none(),
         };
-        if is_cut_off && !self.stale && self.cause.is_none() {
+        if is_cut_off && !self.stale && !self.is_reading && self.cause.is_none() {
             self.cause = Some(limit_reached(shortage));
             self.announce_stop();
+        }
+    }
+}
+
+/// Reads the balance, unless the run is to stop meanwhile: then nobody asks for it any more.
+async fn read(shared: Arc<Shared>, account: AccountId) -> Message {
+    let observed = tokio::select! {
+        biased;
+        () = shared.halt.cancelled() => return Message::Read(false),
+        observed = observe(&shared, &account) => observed,
+    };
+    match observed {
+        Ok(_) => Message::Read(true),
+        Err(ObserveError::Ledger(error)) => Message::SaveStop(StopCause::Storage {
+            message: error.to_string(),
+        }),
+        Err(ObserveError::Provider(fault)) => {
+            let message = format!("the balance can't be read afresh: {}", fault.message);
+            shared.tell(RunEvent::Warning { message });
+            Message::Read(false)
         }
     }
 }
