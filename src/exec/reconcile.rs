@@ -50,21 +50,34 @@ pub(super) async fn reconcile(shared: Arc<Shared>, account: AccountId) -> Messag
 }
 
 async fn settle(shared: &Shared, account: &AccountId) -> Result<(), Unsettled> {
-    let (seen, _) = weigh(shared, account).await?;
+    let (seen, reading) = weigh(shared, account).await?;
     let Some(latest) = seen.doubts.iter().map(|doubt| doubt.sent_at).max() else {
         // They are older than the last checkpoint: whatever they took, it has taken already.
         let why = "they are older than the last reading taken while nothing was in flight";
         return Err(Unsettled::Unclear(why.to_owned()));
     };
     let timeout = shared.settings.timeout;
-    let age = shared.engine.clock.now().duration_since(latest);
-    let age = Duration::try_from(age).unwrap_or(Duration::ZERO);
+    let age = match &seen.last {
+        Some(last) if last.has_sums(reading.mark) => {
+            let age = shared.engine.clock.now().duration_since(latest);
+            Duration::try_from(age).unwrap_or(Duration::ZERO)
+        }
+        // Something was charged since, perhaps just now: not shown yet, it would make up for what a payment in doubt took.
+        _ => Duration::ZERO,
+    };
     wait(shared, timeout.saturating_mul(PATIENCE).saturating_sub(age)).await?;
-    let (first, _) = weigh(shared, account).await?;
+    let known = reading.mark;
+    let (first, reading) = weigh(shared, account).await?;
+    if reading.mark != known {
+        let why = "something else was charged or given back meanwhile".to_owned();
+        return Err(Unsettled::Unclear(why));
+    }
     let findings = first.judge().map_err(Unsettled::Unclear)?;
     wait(shared, timeout).await?;
     let (second, reading) = weigh(shared, account).await?;
-    if (second.judge().ok().as_ref(), &second.doubts) != (Some(&findings), &first.doubts) {
+    if reading.mark != known
+        || (second.judge().ok().as_ref(), &second.doubts) != (Some(&findings), &first.doubts)
+    {
         let why = "two readings of it, one after the other, differ".to_owned();
         return Err(Unsettled::Unclear(why));
     }

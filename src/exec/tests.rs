@@ -1257,6 +1257,37 @@ async fn a_balance_that_lags_at_the_start_settles_nothing_wrongly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_charge_that_shows_late_does_not_make_up_for_a_payment_in_doubt() {
+    let provider = Provider {
+        polls_until_done: 12,
+        ..Provider::with(100, vec![Act::AcceptAndLose])
+    };
+    let jobs = vec![job(0, &[]), job(1, &[]), job(2, &[1])];
+    let stage = stage(provider, SpendLimits::default(), jobs).await;
+    let provider = stage.provider.clone();
+    let lag = async {
+        let began = tokio::time::Instant::now();
+        while provider.arrived().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let late = began.elapsed();
+        assert!(
+            late > Duration::from_secs(45),
+            "{late:?}: so that the first is weighed while this lags"
+        );
+        provider.balance.fetch_add(PRICE, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(118)).await;
+        provider.balance.fetch_sub(PRICE, Ordering::SeqCst);
+    };
+    let (_handle, control) = control();
+    let (ending, ()) = tokio::join!(stage.go_with(SETTLING, control), lag);
+    assert_eq!(ending, Ending::SomeFailed);
+    let states = [JobState::Lost, JobState::Saved, JobState::Saved];
+    assert_eq!(stage.states(), states);
+    assert_eq!(stage.provider.accepted_total(), 3, "nothing is paid twice");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_refund_of_what_was_bought_again_settles_nothing() {
     let provider = Provider {
         fails: Some(Refunded(false)),

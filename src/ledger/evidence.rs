@@ -42,6 +42,11 @@ impl Checkpoint {
         self.at.checked_sub(WATCHED).unwrap_or(Timestamp::MIN)
     }
 
+    /// Tells whether nothing was charged or given back from this reading to a mark.
+    pub(crate) fn has_sums(&self, mark: BalanceMark) -> bool {
+        (self.charged, self.refunded) == (mark.charged, mark.refunded)
+    }
+
     /// Returns what charges and refunds up to a later reading do not explain of the balance's move.
     ///
     /// # Errors
